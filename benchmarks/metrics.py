@@ -46,15 +46,14 @@ def differences() -> dict[str, Far]:
     found: dict[str, Far] = defaultdict(lambda: Far([], [], []))
     for kind in KINDS:
         for hard in getattr(cases, kind).values():
-            for size, processes in CUTS:
-                for row in rows(hard, size, processes):
-                    far = found[row.name]
-                    by_torchmetrics, by_sklearn = row.differences
-                    if by_sklearn is not None:
-                        far.sklearn.append(by_sklearn)
-                    if by_torchmetrics is not None:
-                        own = far.torchmetrics if by_sklearn is None else far.overruled
-                        own.append(by_torchmetrics)
+            for row in rows(hard, *CUTS):
+                far = found[row.name]
+                by_torchmetrics, by_sklearn = row.differences
+                if by_sklearn is not None:
+                    far.sklearn.append(by_sklearn)
+                if by_torchmetrics is not None:
+                    own = far.torchmetrics if by_sklearn is None else far.overruled
+                    own.append(by_torchmetrics)
     return found
 
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pkgutil
 import runpy
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,15 +43,55 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         for name in STREAMS:
             Path(folder, name).write_bytes((data or b"") if name == "stdin" else b"")
-        work = forkserver().Process(target=_main, args=(arguments, folder, cwd, dict(environment)))
+        given = (arguments, folder, cwd, {**environment, "PYTHONWARNINGS": "error"})
+        (code,) = _ended([forkserver().Process(target=_main, args=given)], arguments)
+        out, err = (Path(folder, name).read_bytes() for name in STREAMS[1:])
+    return subprocess.CompletedProcess(arguments, code, out, err)
+
+
+def together(arguments: list[str], count: int, cwd: Path) -> None:
+    """Run the command line in forked processes, several as torch's launcher starts them."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = _free_port()
+        works = []
+        for rank in range(count):
+            own = Path(folder, str(rank))
+            own.mkdir()
+            for name in STREAMS:
+                (own / name).touch()
+            environment = os.environ | (_of_several(rank, count, port) if count > 1 else {})
+            given = (arguments, str(own), cwd, environment)
+            works.append(forkserver().Process(target=_main, args=given))
+        codes = _ended(works, arguments)
+        said = [Path(folder, str(rank), "stderr").read_text() for rank in range(count)]
+        assert codes == [0] * count, "\n".join(said)
+
+
+def _of_several(rank: int, count: int, port: int) -> dict[str, str]:
+    """Return what torch's launcher tells a process."""
+    ranks = dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank))
+    sizes = dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(count))
+    return ranks | sizes | {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return int(free.getsockname()[1])
+
+
+def _ended(works: list[Any], arguments: list[str]) -> list[int]:
+    """Start processes, and return their exit codes when all have ended."""
+    for work in works:
         work.start()
+    for work in works:
         work.join(PATIENCE)
         if work.is_alive():
-            work.kill()
-            work.join()
+            for one in works:
+                one.kill()
+                one.join()
             raise subprocess.TimeoutExpired(arguments, PATIENCE)
-        out, err = (Path(folder, name).read_bytes() for name in STREAMS[1:])
-    return subprocess.CompletedProcess(arguments, work.exitcode, out, err)
+    return [work.exitcode for work in works]
 
 
 def wait_for_no_disk(replace: Callable[[Any, str, Any], None]) -> None:
@@ -68,6 +109,7 @@ def _main(arguments: list[str], folder: str, cwd: Path, environment: dict[str, s
     os.environ.clear()
     os.environ.update(environment)
     wait_for_no_disk(setattr)
-    warnings.simplefilter("error")
+    if environment.get("PYTHONWARNINGS") == "error":
+        warnings.simplefilter("error")
     sys.argv = ["netbuild", *arguments]
     runpy.run_module("netbuild", run_name="__main__")

@@ -40,7 +40,9 @@ def changes(case: Case, source: int, axis: int) -> Iterator[tuple[int, list[torc
         draw = torch.rand(place.shape, dtype=torch.float64) * by
         place.copy_(place + draw if place.is_floating_point() else 1 - place.clamp(0, 1))
     if case.layer.draws:  # each sample has random numbers of its own in a batch
-        parts = [case.run(*(x[n : n + 1] for x in batch), train=train) for n in range(len(batch[0]))]
+        parts = [
+            case.run(*(x[n : n + 1] for x in batch), train=train) for n in range(len(batch[0]))
+        ]
         after = [torch.cat(one) for one in zip(*parts, strict=True)]
     else:
         after = list(case.run(*batch, train=train))

@@ -93,11 +93,14 @@ def measured(
     return criterion, found[0].means("val")
 
 
-def rows(hard: Hard, size: int = 10_000, processes: int = 1) -> Iterator[Row]:
-    """Yield each metric that fits a case, with the values of the references."""
+def rows(hard: Hard, *cuts: tuple[int, int]) -> Iterator[Row]:
+    """Yield each metric that fits a case, with the values of the references.
+
+    It is measured for each cut: batches of a size, by a number of processes.
+    """
     metrics = fitting(hard)
-    criterion, values = measured(hard, metrics, size, processes)
-    loss = criterion.first.term.loss
+    every = [measured(hard, metrics, *cut) for cut in cuts or ((10_000, 1),)]
+    loss = every[0][0].first.term.loss
     for number, (name, arguments) in enumerate(metrics):
         package = METRICS[name].package
         with torch.no_grad():
@@ -108,4 +111,5 @@ def rows(hard: Hard, size: int = 10_000, processes: int = 1) -> Iterator[Row]:
             sklearn = by_sklearn(name, arguments, loss, hard.y, hard.target)
         if isinstance(other, str):
             other = None
-        yield Row(name, arguments, values[f"val_m{number}"], other, sklearn)
+        for _, values in every:
+            yield Row(name, arguments, values[f"val_m{number}"], other, sklearn)

@@ -21,6 +21,7 @@ from netbuild.syntax.dump import dump
 from netbuild.training import checkpoint
 from netbuild.training.data.batches import Batches, Share
 from netbuild.training.session import evaluate, train
+from tests import processes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,11 +68,23 @@ def start(folder: Path, *arguments: object, module: str = "netbuild") -> Any:
     )
 
 
-def trained(folder: Path, *arguments: object, module: str = "netbuild") -> Path:
-    """Run a command to its end, and return the folder of the run that it has made."""
-    process = start(folder, *arguments, module=module)
-    out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, out + err
+def trained(folder: Path, *arguments: object) -> Path:
+    """Run a command to its end, and return the folder of the run that it has made.
+
+    Its processes are forked: the launcher would import torch once for itself and for each of them.
+    """
+    words = [*map(str, arguments)]
+    count = 1
+    if "--processes" in words:
+        at = words.index("--processes")
+        count = int(words[at + 1])
+        words = words[:at] + words[at + 2 :]
+    processes.together(words, count, folder)
+    return last_run(folder)
+
+
+def last_run(folder: Path) -> Path:
+    """Return the newest run in a folder."""
     return max((folder / "runs" / "digits").iterdir())
 
 
@@ -323,7 +336,10 @@ def test_torchrun(tmp_path: Path, alone: Path) -> None:
     """The same command under torch's own launcher."""
     file = write(tmp_path)
     launcher = ["--standalone", "--nproc-per-node", 2, "-m", "netbuild", "train", file]
-    assert_same(trained(tmp_path, *launcher, module="torch.distributed.run"), alone)
+    process = start(tmp_path, *launcher, module="torch.distributed.run")
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    assert_same(last_run(tmp_path), alone)
 
 
 @pytest.mark.slow

@@ -81,9 +81,9 @@ _ALONE = """
 import sys, torch
 from torch import nn
 net = nn.Sequential(
-    nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5),
-    nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(),
-    nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10),
+    nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5),
+    nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(),
+    nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
 )
 torch.onnx.export(
     net.eval(), (torch.randn(2, 1, 28, 28),), sys.argv[1], dynamo=True, verbose=False,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.exchange.importer import writing
 from netbuild.exchange.importer.blocks import folded
+from netbuild.exchange.importer.growing import with_one_input
 from netbuild.exchange.importer.shapes import with_shapes
 from netbuild.exchange.importer.wiring import nested
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def config_text(network: Network) -> str:
     """Return the text of a config for a network. Each gap is a comment at its place."""
+    network = with_one_input(network)
     tree, name = nested(network), _name(network.name)
     plain = writing.config(tree, network.inputs, name)
     graph = _graph(plain)
@@ -32,7 +34,7 @@ def config_text(network: Network) -> str:
 
 def plain_text(network: Network) -> str:
     """Return the config with each layer written out."""
-    return writing.config(nested(network), network.inputs, _name(network.name))
+    return writing.config(nested(with_one_input(network)), network.inputs, _name(network.name))
 
 
 def _name(name: str) -> str:

@@ -6,6 +6,7 @@ Each value that differs becomes an expression, if one holds for all uses: `$chan
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,15 +86,20 @@ class _Parameters:
         self.when: dict[int, Expression] = {}
         self.sizes: set[str] = set()
         self.names: dict[int, str] = {}
+        #: The defaults of torch, which a block keeps.
+        self.natural: dict[str, Any] = {}
         self._find()
 
     def _find(self) -> None:
         """Choose the parameters, and the expression of each value that differs."""
         places = [place for place in _places(self.whole) if not _same(place.vector)]
-        bases = self._bases([place for place in places if self._local(place) is None])
-        for base in bases:
-            name = self.names[id(base)] = self._name(base)
+        bases = self._bases(self._needed(places))
+        for base, name in zip(bases, self._base_names(bases), strict=True):
+            self.names[id(base)] = name
             self.params[name] = base.vector
+            defaults = [d for d in base.part.slots[base.field].defaults if d is not None]
+            if defaults and base.axis is None and _same(tuple(defaults)):
+                self.natural[name] = defaults[0]
             if base.field in _SIZES:
                 self.sizes.add(name)
         self.fields = {self.names[id(base)]: base.field for base in bases}
@@ -112,6 +118,23 @@ class _Parameters:
                 return
 
     # What a value follows from
+
+    def _needed(self, places: Sequence[_Place]) -> list[_Place]:
+        """Return the values that follow from no input.
+
+        A value that stands at several places, and is no size of an input at any of them, is one
+        parameter, and not several expressions.
+        """
+        local = [self._local(place) for place in places]
+        found = []
+        for place, own in zip(places, local, strict=True):
+            others = [
+                text for p, text in zip(places, local, strict=True) if p.vector == place.vector
+            ]
+            derived = all(text is None or " " in text for text in others)
+            if own is None or (len(others) > 1 and derived):
+                found.append(place)
+        return found
 
     def _local(self, place: _Place) -> str | None:
         """Return the expression of the input that a value follows from, if there is one."""
@@ -162,17 +185,32 @@ class _Parameters:
             self.when[part.number] = self._condition(part, way)
 
     def _condition(self, part: Part, way: tuple[str, ...]) -> Expression:
+        """Return what `when` says of a member that some uses lack."""
         vector = tuple(part.present)
-        seen = self._seen(part)
         for name, params in self.params.items():
-            if _agrees(vector, params) and all(isinstance(v, bool) for v in params):
+            if all(isinstance(v, bool) for v in params) and _agrees(vector, params):
                 return Expression(f"${name}")
-        text = _comparison(vector, {**_shapes(seen, self.count)}, self.params)
+        text = self._test(vector, self._seen(part))
         if text:
             return Expression(f"$({text})")
-        name = self._free(way[-1] if not way[-1].isdecimal() else _lower(part.type))
+        name = self._free(_snake(part.type) if way[-1].isdecimal() else way[-1])
+        text = self._test(vector, self.whole.x)  # what the block reads, and not the member
+        if text:
+            self.computed[name] = Expression(f"$({text})")
         self.params[name] = vector
         return Expression(f"${name}")
+
+    def _test(self, vector: Vector, x: Sequence[Shape | None]) -> str | None:
+        """Return a comparison of a size of the input, and perhaps of the stride."""
+        texts = [str(text) for text in self.written.values()]
+        sizes = {}
+        for name in self.sizes:
+            own = self.params[name]
+            sizes[name] = own
+            for factor in range(2, _LARGEST + 1):
+                if f"$({name} * {factor})" in texts:
+                    sizes[f"{name} * {factor}"] = tuple(v and v * factor for v in own)
+        return comparison(vector, _shapes(x, self.count), sizes, self.params.get("stride"))
 
     def _seen(self, part: Part) -> list[Shape | None]:
         """Return the shapes that the condition of a member knows: those of its first input."""
@@ -187,11 +225,29 @@ class _Parameters:
 
     # Names
 
+    def _base_names(self, bases: Sequence[_Place]) -> list[str]:
+        """Return a name for each base: its field, or its member where fields are the same."""
+        plain = [_NAMES.get(one.field, one.field) for one in bases]
+        found: list[str] = []
+        for base, name in zip(bases, plain, strict=True):
+            own = name
+            if plain.count(name) > 1:
+                same = [one for one, n in zip(bases, plain, strict=True) if n == name]
+                member = _member_name(base, same)
+                if member:
+                    own = member if name in _SIZES else f"{member}_{name}"
+            number, free = 1, own
+            while free in found or free in RESERVED or not free.isidentifier():
+                number += 1
+                free = f"{own}{number}" if own.isidentifier() else f"{name}{number}"
+            found.append(free)
+        return found
+
     def _name(self, place: _Place) -> str:
         plain = _NAMES.get(place.field, place.field)
+        names = [step for step in place.way if not step.isdecimal()]
         if plain not in self.params and plain not in RESERVED:
             return plain
-        names = [step for step in place.way if not step.isdecimal()]
         return self._free(f"{names[-1]}_{plain}" if names else plain)
 
     def _free(self, name: str) -> str:
@@ -215,6 +271,9 @@ class _Parameters:
         if name in self.computed:
             return self.computed[name]
         vector = [value for value in self.params[name] if value is not None]
+        natural = self.natural.get(name)
+        if natural is not None and any(_equal(value, natural) for value in vector):
+            return natural
         counts = Counter(repr(value) for value in vector)
         text, most = counts.most_common(1)[0]
         value = next(v for v in vector if repr(v) == text)
@@ -295,6 +354,23 @@ class _Parameters:
                 self.written.get((part.number, f"{own}.{n}"), one) for n, one in enumerate(first)
             ]
         return first
+
+
+def _member_name(base: _Place, others: Sequence[_Place]) -> str:
+    """Return the shortest names that lead to a value and to none of some others; "" for numbers.
+
+    The others are those of the same field, and the value itself.
+    """
+    shared = 0
+    while len({one.way[: shared + 1] for one in others}) == 1:
+        shared += 1
+    if base.way[shared : shared + 1] == () or base.way[shared].isdecimal():
+        return ""
+    for length in range(shared + 1, len(base.way) + 1):
+        start = base.way[shared:length]
+        if sum(one.way[shared:length] == start for one in others) == 1:
+            break
+    return "_".join(start).replace("-", "_")
 
 
 def _key(place: _Place) -> str:
@@ -429,43 +505,31 @@ def _expression(text: str) -> Expression:
     return Expression(f"${text}" if text.isidentifier() else f"$({text})")
 
 
-def _comparison(
-    vector: Vector, shapes: Mapping[str, Vector], params: Mapping[str, Vector]
+def comparison(
+    vector: Vector,
+    shapes: Mapping[str, Vector],
+    sizes: Mapping[str, Vector],
+    stride: Vector | None,
 ) -> str | None:
-    """Return a comparison that is true in the uses of a vector that are true."""
-    tests: dict[str, tuple[bool, ...]] = {}
+    """Return a comparison of sizes that is true in the uses where the vector is true."""
+    tests: dict[str, Vector] = {}
     for name, own in shapes.items():
-        for other, values in params.items():
-            for factor in (1, 2, 4):
-                text = other if factor == 1 else f"{other} * {factor}"
-                if all(type(a) is int and type(b) is int for a, b in zip(own, values, strict=True)):
-                    pairs = list(zip(own, values, strict=True))
-                    tests[f"{name} != {text}"] = tuple(a != b * factor for a, b in pairs)
-                    tests[f"{name} == {text}"] = tuple(a == b * factor for a, b in pairs)
-    whole = {
-        n: v for n, v in params.items() if n not in _SIZES and all(type(one) is int for one in v)
-    }
-    for name, values in whole.items():
-        tests[f"{name} > 1"] = tuple(v > 1 for v in values)
-        tests[f"{name} == 1"] = tuple(v == 1 for v in values)
-        tests[f"{name} > 0"] = tuple(v > 0 for v in values)
-    for text, found in tests.items():
-        if found == vector:
-            return text
-    for stride, values in whole.items():
-        if stride != "stride":
-            continue
-        for text, found in tests.items():
-            if " != " in text and vector == tuple(
-                s != 1 or f for s, f in zip(values, found, strict=True)
-            ):
-                return f"stride != 1 or {text}"
-            if " == " in text and vector == tuple(
-                s == 1 and f for s, f in zip(values, found, strict=True)
-            ):
-                return f"stride == 1 and {text}"
-    return None
+        for text, values in sizes.items():
+            pairs = list(zip(own, values, strict=True))
+            if all(type(a) is int and type(b) is int for a, b in pairs):
+                tests[f"{name} != {text}"] = tuple(a != b for a, b in pairs)
+                tests[f"{name} == {text}"] = tuple(a == b for a, b in pairs)
+    if stride is not None and all(type(s) is int for s in stride):
+        for text, found in list(tests.items()):
+            pairs = list(zip(stride, found, strict=True))
+            if "!=" in text:
+                tests[f"stride != 1 or {text}"] = tuple(s != 1 or f for s, f in pairs)
+            else:
+                tests[f"stride == 1 and {text}"] = tuple(s == 1 and f for s, f in pairs)
+        tests["stride == 1"] = tuple(s == 1 for s in stride)
+        tests["stride != 1"] = tuple(s != 1 for s in stride)
+    return next((text for text, found in tests.items() if found == vector), None)
 
 
-def _lower(type_: str) -> str:
-    return type_.lower()
+def _snake(type_: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type_).lower()

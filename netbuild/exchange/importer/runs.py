@@ -33,6 +33,8 @@ def with_runs(group: Group) -> Group:
         while end < len(members) and _follows(members[start : end + 1], listed=listed):
             end += 1
         run = _run(members[start:end], listed=listed)
+        if end == start + 1:
+            run, end = _rising(members, start, listed=listed) or (run, end)
         found.append(run)
         start = end
     return group._replace(members=tuple(found), listed=listed)
@@ -84,6 +86,68 @@ def _values(leaf: Leaf) -> dict[str, Any]:
         for name, value in leaf.arguments.items()
         if name not in leaf.defaults or leaf.defaults[name] != value
     }
+
+
+def _rising(members: Sequence[Member], start: int, *, listed: bool) -> tuple[Member, int] | None:
+    """Return members in a row that differ in one number that rises evenly, and where they end."""
+    first = members[start]
+    if not isinstance(first, Leaf):
+        return None
+    name, end = "", start + 1
+    while end < len(members):
+        last = members[end]
+        differs = differing(first, last) if isinstance(last, Leaf) else []
+        if len(differs) != 1 or differs[0] not in first.arguments or name not in ("", *differs):
+            break
+        assert isinstance(last, Leaf)
+        alike = last._replace(arguments={**last.arguments, differs[0]: first.arguments[differs[0]]})
+        run = [first, *members[start + 1 : end], alike]
+        if not _follows(run, listed=listed):
+            break
+        name, end = differs[0], end + 1
+    run = members[start:end]
+    if len(run) < 3:
+        return None
+    rule = progression([one.arguments[name] for one in run if isinstance(one, Leaf)])
+    if rule is None:
+        return None
+    found = _run(
+        [one._replace(arguments={**first.arguments, name: rule}) for one in run], listed=listed
+    )
+    return found, end
+
+
+def differing(a: Leaf, b: Leaf) -> list[str]:
+    """Return the names of the arguments in which two items differ."""
+    names = dict.fromkeys([*a.arguments, *b.arguments])
+    return [n for n in names if n not in a.arguments or a.arguments[n] != b.arguments.get(n)]
+
+
+def progression(values: Sequence[Any]) -> Expression | None:
+    """Return the expression of the index that gives numbers that rise evenly; None if none does.
+
+    A part of a rate is computed as a program does it: `0.2 * (index + 3) / 17`.
+    """
+    if len(values) < 3 or not all(type(v) in (int, float) for v in values):
+        return None
+    first, step = values[0], values[1] - values[0]
+    if all(type(v) is int for v in values):
+        if step == 0 or any(v != first + step * n for n, v in enumerate(values)):
+            return None
+        return Expression(f"$({_sum('index' if step == 1 else f'index * {step}', first)})")
+    if step <= 0:
+        return None
+    for rate in (n / 20 for n in range(1, 20)):
+        parts = round(rate / step)
+        start = round(first * parts / rate)
+        if parts and all(rate * (start + n) / parts == v for n, v in enumerate(values)):
+            index = f"({_sum('index', start)})" if start else "index"
+            return Expression(f"$({rate} * {index} / {parts})")
+    return None
+
+
+def _sum(text: str, number: int) -> str:
+    return f"{text} + {number}" if number > 0 else f"{text} - {-number}" if number else text
 
 
 class _Names(NamedTuple):

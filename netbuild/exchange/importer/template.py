@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer.tree import Group, Leaf
+from netbuild.exchange.importer.tree import Expression, Group, Leaf
 from netbuild.exchange.importer.writing import is_list
 from netbuild.graph.value import Ref
 
@@ -183,6 +183,9 @@ def _slots(a: Part, b: Part) -> dict[str, Slot]:
                 slot = Slot([default] * len(one.present), [default] * len(one.present))
             pair.append(slot)
         first, second = pair
+        here = [*first.values, *second.values]
+        if any(isinstance(v, Expression) and v != here[0] for v in here):
+            raise NoTemplateError  # what counts copies cannot be handed over
         found[name] = Slot(first.values + second.values, first.defaults + second.defaults)
     return found
 
@@ -194,8 +197,9 @@ def _merge_parts(found: Part, a: Part, b: Part) -> None:
     if a.inputs != b.inputs or a.listed != b.listed or set(a.outputs) != set(b.outputs):
         raise NoTemplateError
     pairs = _aligned(a.parts, b.parts)
-    together = sum(1 for one, other in pairs if one and other)
-    if together < len(pairs) and 2 * together <= len(pairs):
+    together = sum(min(_size(one), _size(other)) for one, other in pairs if one and other)
+    alone = sum(_size(one or other) for one, other in pairs if not (one and other))
+    if alone >= together:
         raise NoTemplateError
     n, m = len(a.present), len(b.present)
     same, parts = {0: 0}, []
@@ -209,6 +213,13 @@ def _merge_parts(found: Part, a: Part, b: Part) -> None:
     moved = [_renumbered(part, same) for part in b.parts]
     found.parts = parts
     _join_wires(found, a, replace(b, parts=moved), same)
+
+
+def _size(part: Part | None) -> int:
+    """Return the number of layers in a part."""
+    if part is None:
+        return 0
+    return 1 if part.parts is None else sum(map(_size, part.parts))
 
 
 def _absent(part: Part, before: int, behind: int) -> Part:
@@ -266,15 +277,21 @@ def _likeness(a: Part, b: Part) -> float:
     if a.parts is not None and b.parts is not None:
         return 10 + min(len(a.parts), len(b.parts))
     names = {*a.slots, *b.slots}
-    equal = 0
+    equal = 0.0
     for name in names:
         one, other = a.slots.get(name), b.slots.get(name)
         if one is None or other is None:
             slot = one or other
             equal += slot is not None and slot.values[-1] == slot.defaults[-1]
         else:
-            equal += one.values[-1] == other.values[-1]
+            value, second = one.values[-1], other.values[-1]
+            equal += value == second or _ratio(value, a.x[-1]) == _ratio(second, b.x[-1]) != 0
     return 10 + equal / (len(names) + 1)
+
+
+def _ratio(value: Any, x: Shape | None) -> float:
+    """Return how many times the first size of the input a value is; 0 if that says nothing."""
+    return value / x[0] if type(value) is int and value > 1 and x and x[0] > 1 else 0
 
 
 def _join_wires(found: Part, a: Part, b: Part, same: Mapping[int, int]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netbuild.exchange.importer.tree import Member
 
 #: A line that is longer is divided, if it can be. A stack on one line is shorter.
-_WIDTH, _SHORT = 118, 90
+_WIDTH, _SHORT = 120, 108
 
 
 def written(value: Any) -> str:
@@ -74,6 +74,10 @@ def _number(value: float) -> str:
     if text in ("inf", "-inf"):
         return text.replace("inf", ".inf")
     return re.sub(r"e([+-])0*(\d)", r"e\1\2", text).replace("e+", "e")
+
+
+#: Fields that a person names, although a bare value would fill them.
+_SAID = ("start_dim", "eps", "alpha", "beta", "offset", "correction")
 
 
 class Writer:
@@ -210,6 +214,7 @@ class Writer:
             bare = next(iter(order), None)
         else:
             bare = bare_field(layer) if layer else None
+            bare = None if bare in _SAID else bare
         own = {n: own[n] for n in order if n in own} | own
         if len(own) == 1 and bare in own and not isinstance(own[bare], dict | bool | None):
             return own[bare]

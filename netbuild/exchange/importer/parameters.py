@@ -324,7 +324,7 @@ class _Parameters:
         position = 0
         for one in part.parts:
             own = one.name or str(position)
-            inner[one.number] = own
+            inner[one.number] = one.last or own
             member = self._member(one, own, inner)
             times = member.modifiers.get("repeat", 1)
             if one.name is None and isinstance(times, int):
@@ -333,6 +333,7 @@ class _Parameters:
                 member = member._replace(last=str(position - 1))
             else:
                 position += 1
+                member = member._replace(last=one.last)
             members.append(member)
         outputs = {port: _ref(source, inner) for port, source in part.outputs.items()}
         made = Group(name, part.type, part.inputs, tuple(members), outputs, reads, modifiers)

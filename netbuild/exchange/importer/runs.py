@@ -23,7 +23,7 @@ def with_runs(group: Group) -> Group:
     """Return a stack in which runs of equal members are repetitions, in all stacks inside too."""
     listed = group.listed if group.listed is not None else is_list(group)
     members = tuple(
-        _collapsed(with_runs(member)) if isinstance(member, Group) else member
+        _collapsed(with_runs(member), listed=listed) if isinstance(member, Group) else member
         for member in group.members
     )
     found: list[Member] = []
@@ -33,6 +33,8 @@ def with_runs(group: Group) -> Group:
         while end < len(members) and _follows(members[start : end + 1], listed=listed):
             end += 1
         run = _run(members[start:end], listed=listed)
+        if end - start == 2 and _pattern(members[start:end]) and not _numbered(members[start:end]):
+            run, end = members[start], start + 1  # two names are plainer than a pattern
         if end == start + 1:
             run, end = _rising(members, start, listed=listed) or (run, end)
         found.append(run)
@@ -49,8 +51,11 @@ def _follows(run: Sequence[Member], *, listed: bool) -> bool:
         return False
     if not _chained(first, before, last) or not same(first, last):
         return False
-    numbered = listed and all(one.name.isdecimal() for one in run)
-    return numbered or _pattern(run) is not None
+    return (listed and _numbered(run)) or _pattern(run) is not None
+
+
+def _numbered(run: Sequence[Member]) -> bool:
+    return all(one.name.isdecimal() for one in run)
 
 
 def _chained(first: Member, before: Member, last: Member) -> bool:
@@ -180,8 +185,13 @@ def _run(run: Sequence[Member], *, listed: bool) -> Member:
     return first._replace(name=name, modifiers=modifiers, last=run[-1].name)
 
 
-def _collapsed(group: Group) -> Member:
-    """Return a stack of nothing but one repetition as the repeated member, under its name."""
+def _collapsed(group: Group, *, listed: bool) -> Member:
+    """Return a stack of nothing but one repetition as the repeated member, under its name.
+
+    Without a name of its own, the copies would be members of the list around it.
+    """
+    if listed and group.name.isdecimal():
+        return group
     if len(group.members) != 1 or group.notes_below or group.modifiers or not group.reads:
         return group
     member = group.members[0]

@@ -27,6 +27,9 @@ ABSENT = None
 #: The source of a value: the number of a member, 0 for the inputs of the stack, and a result.
 Source: TypeAlias = tuple[int, str]
 
+#: The name of the last copy, if its number differs.
+_UNKNOWN = "?"
+
 _numbers = count(1)
 
 
@@ -65,6 +68,8 @@ class Part:
     inputs: tuple[str, ...] = ()
     outputs: Mapping[str, Source] = field(default_factory=dict)
     listed: bool = False
+    #: The name of its last copy, if it is repeated under names of their own.
+    last: str = ""
 
     @property
     def optional(self) -> bool:
@@ -96,6 +101,7 @@ def template(
         "ports": member.ports,
         "present": [True],
         "x": [member.x],
+        "last": member.last if name else "",
         "slots": {"repeat": Slot([member.modifiers.get("repeat", 1)], [1])},
     }
     if isinstance(member, Leaf):
@@ -164,6 +170,7 @@ def _merged(a: Part, b: Part, same: dict[int, int]) -> Part:
         raise NoTemplateError
     same[b.number] = a.number
     found = replace(a, present=a.present + b.present, x=a.x + b.x)
+    found.last = a.last if a.last == b.last else _UNKNOWN
     found.slots = _slots(a, b)
     if a.parts is not None and b.parts is not None:
         _merge_parts(found, a, b)
@@ -317,7 +324,7 @@ def _join_wires(found: Part, a: Part, b: Part, same: Mapping[int, int]) -> None:
             part.module = other.module
     outputs = {port: (same.get(n, n), p) for port, (n, p) in b.outputs.items()}
     found.outputs = {port: wires.joined(a.outputs[port], outputs[port]) for port in a.outputs}
-    if found.listed and not _stable(found):
+    if not _stable(found):
         raise NoTemplateError
 
 
@@ -348,7 +355,7 @@ class _Wires:
 
 
 def _stable(found: Part) -> bool:
-    """Whether the numbers in the wires of a list are the same in all stacks."""
+    """Whether the numbers and names in the wires of a stack are the same in all stacks."""
     assert found.parts is not None
     moves: set[int] = set()
     moving, previous = False, 0
@@ -359,8 +366,8 @@ def _stable(found: Part) -> bool:
         if any(n in moves for n in explicit) or (part.module in moves):
             return False
         repeat = part.slots["repeat"].values
-        moving = moving or part.optional or len(set(repeat)) > 1
-        if moving and part.name is None:
+        moving = moving or (found.listed and (part.optional or len(set(repeat)) > 1))
+        if (moving and part.name is None) or part.last == _UNKNOWN:
             moves.add(part.number)
         previous = part.number
     given = [n for n, _ in found.outputs.values()]

@@ -26,10 +26,22 @@ if TYPE_CHECKING:
 _TORCH = torch.__path__[0]
 
 
-class Ref(int):
+class Ref:
     """The number of a tensor that depends on inputs, parameters or buffers."""
 
-    __slots__ = ()
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ref) and other.number == self.number
+
+    def __hash__(self) -> int:
+        return hash(self.number)
 
 
 class Leaf(NamedTuple):

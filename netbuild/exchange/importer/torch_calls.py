@@ -49,8 +49,9 @@ def convert(converter: Converter) -> Any:
     if name not in TABLE:
         message = f"{name} has no counterpart in a config"
         raise Gap(message)
+    named = {key: one for key, one in call.kwargs.items() if key != "out" or one is not None}
     try:
-        given = signature(TABLE[name]).bind(converter, *call.args, **call.kwargs)
+        given = signature(TABLE[name]).bind(converter, *call.args, **named)
     except TypeError as error:
         message = f"its arguments have no counterpart in a config ({error})"
         raise Gap(message) from error

@@ -81,7 +81,12 @@ def values(tensor: torch.Tensor, dtype: str) -> dict[str, Any]:
         if one in {0, 1} and dtype == "float32":
             return {("ones" if one else "zeros"): shape}
         return {"full": [shape, one], **typed}
-    if tensor.dim() == 1 and flat.numel() > 2 and not tensor.is_floating_point() and dtype != "bool":
+    if (
+        tensor.dim() == 1
+        and flat.numel() > 2
+        and not tensor.is_floating_point()
+        and dtype != "bool"
+    ):
         steps = {*(flat[1:] - flat[:-1]).tolist()}
         if len(steps) == 1:
             first, step = int(flat[0]), steps.pop()

@@ -78,7 +78,7 @@ def _moved(network: Network, joins: Mapping[str, _Join]) -> dict[str, str] | Non
     for node in network.nodes:
         stack = node.path.rpartition(".")[0]
         reads.setdefault(stack, set()).update(value for _, value in node.inputs)
-    taken = {node.path for node in network.nodes}
+    taken = {node.path for node in network.nodes} - set(joins)
     moved: dict[str, str] = {}
     for path, join in joins.items():
         first, *_ = _pair(join)
@@ -88,7 +88,7 @@ def _moved(network: Network, joins: Mapping[str, _Join]) -> dict[str, str] | Non
             return None
         name = path.rpartition(".")[2]
         new, number = f"{stack}.{name}" if stack else name, 0
-        while new in taken and new != path:
+        while new in taken:
             number += 1
             new = f"{stack}.{name}_{number}" if stack else f"{name}_{number}"
         taken.add(new)

@@ -49,6 +49,8 @@ class Stack(NamedTuple):
     type: str
     #: The path of the first stack that is the same module.
     reuses: str | None = None
+    #: The values that its `forward` takes, by the names of its arguments, if the reader knows them.
+    inputs: Mapping[str, Value] = MappingProxyType({})
 
 
 class Network(NamedTuple):

@@ -1,0 +1,215 @@
+"""A module as a config that was built again and compared: `from_module`."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from netbuild.builder import module as builder
+from netbuild.checks.trace import infer
+from netbuild.config.load import read as read_config
+from netbuild.diagnostics.exceptions import ConfigError, ImportedError
+from netbuild.exchange.importer.folding import config_text
+from netbuild.exchange.importer.module import named, read
+from netbuild.exchange.importer.sampling import batch
+from netbuild.syntax.parser import from_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import nn
+
+    from netbuild.exchange.importer.network import Network
+    from netbuild.graph.graph import Graph
+
+#: The numbers of samples in the batches that are compared.
+SIZES = (1, 2, 5)
+#: The largest difference, as a part of the largest value of an output or of 1.
+TOLERANCE = 1e-4
+_LISTED = 5
+
+
+class Imported(NamedTuple):
+    """A config, and how far its outputs are from the module's.
+
+    `difference` is None if a gap or noise left nothing to compare. `gaps` are the paths and the
+    reasons of what a config cannot hold, and `notes` are sentences about names in `state_dict()`.
+    """
+
+    text: str
+    network: Network
+    difference: float | None
+    training: bool
+    gaps: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+def from_module(
+    module: nn.Module, inputs: Mapping[str, torch.Tensor] | Sequence[torch.Tensor] | torch.Tensor
+) -> str:
+    """Return a module as the text of a config, which was built again and compared.
+
+    The names and shapes in `state_dict()` are equal, and so are the outputs with the same weights
+    for batches of 1, 2 and 5 samples. What a config cannot hold is a comment that begins with
+    `# gap`, and the rest is written; then no outputs are compared.
+
+    Args:
+        module: any module of torch. It stays as it is.
+        inputs: samples for each input of `forward`, with the batch on axis 0: by name, in their
+            order, or a single tensor. Only the shapes, the dtypes and the bounds of whole numbers
+            count.
+
+    Raises:
+        ImportedError: the module cannot run on the inputs, or the config differs from it.
+    """
+    return imported(module, inputs).text
+
+
+def imported(
+    module: nn.Module, inputs: Mapping[str, torch.Tensor] | Sequence[torch.Tensor] | torch.Tensor
+) -> Imported:
+    """Return the config of a module with what the comparison found; it raises as `from_module`."""
+    given = named(module, inputs)
+    network = read(module, given)
+    text = config_text(network)
+    gaps = tuple((node.path, node.gap) for node in network.nodes if node.gap)
+    if gaps:
+        return Imported(text, network, None, training=False, gaps=gaps)
+    graph = _graph(text)
+    return compared(Imported(text, network, None, training=False, gaps=()), graph, module, given)
+
+
+def _graph(text: str) -> Graph:
+    """Return the network of a config that was written."""
+    try:
+        graph = infer(read_config(from_bytes("imported.yaml", text.encode())))
+    except ConfigError as error:
+        message = f"the config that was written has a fault: {error}"
+        raise ImportedError(message) from error
+    faults = [one for one in graph.diagnostics if one.severity == "error"]
+    if faults:
+        first = faults[0]
+        where = text.splitlines()[first.span.line - 1].strip()
+        message = f"the config that was written has a fault: {first.code} {first.message}"
+        message += f" ({first.label}) at {where}" if first.label else f" at {where}"
+        raise ImportedError(message)
+    return graph
+
+
+def compared(
+    found: Imported, graph: Graph, module: nn.Module, given: Mapping[str, torch.Tensor]
+) -> Imported:
+    """Compare a config with the module from which it came.
+
+    Raises:
+        ImportedError: names, shapes or outputs differ.
+    """
+    built = builder.module(graph)
+    notes = _load(built, module, graph)
+    mode = {one: one.training for one in module.modules()}
+    try:
+        difference = _largest(built.eval(), module.eval(), given, SIZES)
+        draws = any(row.layer.draws for row in graph.rows if row.is_built)
+        training = not draws and _in_training(built, module, given, mode)
+    finally:
+        for one, training_ in mode.items():
+            one.training = training_
+    return found._replace(difference=difference, training=training, notes=notes)
+
+
+def _load(built: nn.Module, module: nn.Module, graph: Graph) -> tuple[str, ...]:
+    """Copy the weights into what was built, and return notes about names."""
+    ours, theirs = built.state_dict(), module.state_dict()
+    more = sorted({*ours} - {*theirs} - {*graph.ties})
+    less = sorted({*theirs} - {*ours})
+    if more or less:
+        raise ImportedError(_sentence("the config also has", more) or _sentence("it lacks", less))
+    shapes = [n for n, one in theirs.items() if n in ours and ours[n].shape != one.shape]
+    if shapes:
+        raise ImportedError(_sentence("these have other shapes:", shapes))
+    built.load_state_dict({name: theirs[graph.ties.get(name, name)] for name in ours})
+    tied = sorted({*ours} - {*theirs})
+    return (_sentence("tied, and so in state_dict() too:", tied),) if tied else ()
+
+
+def _sentence(what: str, names: list[str]) -> str:
+    shown = ", ".join(names[:_LISTED])
+    rest = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{what} {shown}{rest}" if names else ""
+
+
+def _largest(
+    built: nn.Module, module: nn.Module, given: Mapping[str, torch.Tensor], sizes: Sequence[int]
+) -> float:
+    """Return the largest difference of an output.
+
+    Raises:
+        ImportedError: it is above the tolerance, or shapes differ.
+    """
+    largest = 0.0
+    for size in sizes:
+        x = batch(given, size, seed=100 + size)
+        ours, theirs = (_outputs(one, x) for one in (built, module))
+        if len(ours) != len(theirs):
+            message = f"the config has {len(ours)} outputs, and the module has {len(theirs)}"
+            raise ImportedError(message)
+        for number, (one, other) in enumerate(zip(ours, theirs, strict=True), start=1):
+            if one.shape != other.shape:
+                message = f"output {number} is {tuple(one.shape)} in the config, and "
+                message += f"{tuple(other.shape)} in the module"
+                raise ImportedError(message)
+            largest = max(largest, _difference(number, one.double(), other.double()))
+    return largest
+
+
+def _outputs(module: nn.Module, x: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return _flat(module(*(one.clone() for one in x.values())))
+
+
+def _flat(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        return [one for part in value.values() for one in _flat(part)]
+    if isinstance(value, (list, tuple)):
+        return [one for part in value for one in _flat(part)]
+    return []
+
+
+def _difference(number: int, one: torch.Tensor, other: torch.Tensor) -> float:
+    same = (one == other) | (one.isnan() & other.isnan())
+    difference = float((one - other).abs()[~same].max()) if bool((~same).any()) else 0.0
+    scale = max(1.0, float(other[other.isfinite()].abs().max())) if other.numel() else 1.0
+    if not difference <= TOLERANCE * scale:
+        message = f"output {number} of the config differs from the module by {difference:.1e}"
+        raise ImportedError(message)
+    return difference
+
+
+def _in_training(
+    built: nn.Module,
+    module: nn.Module,
+    given: Mapping[str, torch.Tensor],
+    mode: Mapping[nn.Module, bool],
+) -> bool:
+    """Compare both in training mode, on copies; whether that was possible."""
+    if not any(mode.values()):
+        return False
+    try:
+        theirs = copy.deepcopy(module)
+    except Exception:  # noqa: BLE001  a module may refuse to be copied for any reason
+        return False
+    ours = copy.deepcopy(built)
+    for one, training in zip(theirs.modules(), mode.values(), strict=False):
+        one.training = training
+    _largest(builder_train(ours), theirs, given, SIZES[-1:])
+    return True
+
+
+def builder_train(module: nn.Module) -> nn.Module:
+    """Put all layers into training mode."""
+    return module.train()

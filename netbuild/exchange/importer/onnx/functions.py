@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812  torch's own name
 
 from netbuild.diagnostics.exceptions import ImportedError
 
@@ -208,7 +208,7 @@ def _cast(step: Step, x: torch.Tensor) -> torch.Tensor:
     return x if x.dtype == kind else x.to(kind)
 
 
-def _expand(step: Step, x: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+def _expand(_: Step, x: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
     sizes = ints(shape)
     rank = max(len(sizes), x.dim())
     sizes = [1] * (rank - len(sizes)) + sizes

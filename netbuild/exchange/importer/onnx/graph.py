@@ -120,7 +120,7 @@ class OnnxModule(nn.Module):
             key = (step.type, names, repr(sorted(step.attributes.items(), key=str)))
             if key not in self._made:
                 x = values[step.inputs[1 if step.type == "Gather" else 0]]
-                made = layers.MAKERS[step.type](step, x, weights)
+                made = layers.MAKERS[step.type](step, x, weights).eval()
                 first = step.inputs[min(weights)]
                 self._made[key] = self._placed(made, step, first)
             self.layers[step.outputs[0]] = self._made[key]
@@ -255,10 +255,11 @@ def _loaded(path: Path) -> Any:
 
     try:
         model = onnx.load(str(path))
-        onnx.checker.check_model(model)
     except Exception as error:  # its exceptions have no public base
         first = (str(error).splitlines() or [""])[0]
         raise ImportedError(f"{path} is not a file of ONNX that can be read: {first}") from error
+    if not model.graph.node:
+        raise ImportedError(f"{path} is not a file of ONNX, or its network is empty")
     return model
 
 

@@ -11,6 +11,8 @@ from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange import onnx_file
 from netbuild.exchange.importer.imported import SIZES, Imported, _graph, imported
 from netbuild.exchange.importer.onnx.graph import OnnxModule
+from netbuild.runs import held
+from netbuild.syntax.dump import dump
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,7 @@ def from_onnx(path: Path, sizes: Sequence[tuple[int, ...]] = ()) -> ImportedFile
         ImportedError: the file cannot be read, or the config gives other outputs than the file.
     """
     module = OnnxModule(path, sizes)
+    module.__class__ = type(path.stem, (OnnxModule,), {})  # a network has the name of its class
     given = {one.name: one.samples(2) for one in module.given}
     found = imported(module, given)
     weights = {name: one.detach().clone() for name, one in module.state_dict().items()}
@@ -79,3 +82,24 @@ def _difference(path: Path, module: OnnxModule, found: Imported, sizes: tuple[in
                 raise ImportedError(message)
             largest = max(largest, difference)
     return largest
+
+
+def kept(path: Path, output: Path, sizes: Sequence[tuple[int, ...]] = ()) -> ImportedFile:
+    """Import a file of ONNX, and write its config, with its weights in a file beside it.
+
+    Raises:
+        ExportError: onnxruntime cannot run the file.
+        ImportedError: the file cannot be read, or the config gives other outputs than the file.
+        OSError: a file cannot be written.
+    """
+    from safetensors.torch import save
+
+    made = from_onnx(path, sizes)
+    beside = output.with_suffix(".safetensors")
+    if made.weights:
+        held.write(beside, save({n: one.contiguous() for n, one in made.weights.items()}))
+    text = made.found.text
+    if made.weights:
+        text += f"pretrained: {dump([beside.name]).strip()[1:-1].strip()}\n"
+    held.write(output, text.encode())
+    return made._replace(found=made.found._replace(text=text))

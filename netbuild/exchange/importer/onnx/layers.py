@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812  torch's own name
 from torch import nn
 
 from netbuild.diagnostics.exceptions import ImportedError
@@ -77,7 +77,7 @@ def before_conv(step: Step, x: torch.Tensor, kernel: Sequence[int]) -> torch.Ten
     return x if even(pads) is not None else pad(x, pads, "constant")
 
 
-def conv_transpose(step: Step, x: torch.Tensor, weights: Mapping[int, torch.Tensor]) -> nn.Module:
+def conv_transpose(step: Step, _: torch.Tensor, weights: Mapping[int, torch.Tensor]) -> nn.Module:
     """Make a transposed convolution."""
     weight, bias = weights[1], weights.get(2)
     rank = weight.dim() - 2
@@ -113,6 +113,8 @@ def linear(step: Step, _: torch.Tensor, weights: Mapping[int, torch.Tensor]) -> 
 
 def batch_norm(step: Step, x: torch.Tensor, weights: Mapping[int, torch.Tensor]) -> nn.Module:
     """Make a batch norm with the statistics of the file. ONNX and torch count momentum apart."""
+    if step.get("training_mode", 0):
+        raise ImportedError(f"{step.name} is in training: export the network in evaluation")
     kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
     momentum = round(1 - step.get("momentum", 0.9), 6)
     made = kinds[x.dim()](len(weights[1]), eps=_short(step.get("epsilon", 1e-5)), momentum=momentum)

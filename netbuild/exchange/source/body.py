@@ -7,12 +7,12 @@ import keyword
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.exchange.source.text import ATOM, WIDTH, Code, Text, flat, lines, power
-from netbuild.exchange.source.values import code, step_of
+from netbuild.exchange.source.values import Value, as_method, code, is_operator, step_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netbuild.exchange.source.values import Step, Value
+    from netbuild.exchange.source.values import Step
 
 #: The most calls within one another on a line.
 _DEEPEST = 3
@@ -74,6 +74,7 @@ class Body:
         self.names = dict(arguments)
         self.holds = {name: step for step, name in arguments.items()}
         self.tensors = set(arguments.values())
+        self.known: set[Step] = set(arguments)
         self.waiting: list[Waiting] = []
         self.lines: list[str] = []
 
@@ -86,6 +87,8 @@ class Body:
 
     def take(self, step: Step) -> None:
         """Write what must stand before a step, and let the step wait for its reader."""
+        if step in self.names:  # it is an element of a tuple that was taken apart
+            return
         inner = self.inlined(step)
         rest = len(self.waiting) - len(inner)
         kept, self.waiting = self.waiting[rest:], self.waiting[:rest]
@@ -101,7 +104,12 @@ class Body:
             self.loop(step, told)
             return
         made = self.made(step, told)
-        self.waiting.append(Waiting(step, made, depth + (step.kind != "item")))
+        if self.is_typed(step):
+            self.known.add(step)
+        if step.count and self.apart(step, made):
+            return
+        deeper = step.kind != "item" and not is_arithmetic(step)
+        self.waiting.append(Waiting(step, made, depth + deeper))
         if len(self.readers.get(step, ())) != 1 or step.alone:
             self.flush()
 
@@ -128,15 +136,43 @@ class Body:
             found = tail
         if step.alone and step.kind != "module":
             return []
-        if step.alone and any(one.step.kind != "item" for one in found):
+        if step.alone and any(not is_simple(one.step) for one in found):
             return []
         module = step.kind == "module"
         for one in found:
             if one.depth >= _DEEPEST or (module and one.step.ends and one.depth > 1):
                 return []
-        if sum(len(flat(one.code)) for one in found) + self.own_length(step) > WIDTH - 14:
+        most = WIDTH - (26 if is_arithmetic(step) else 14)
+        if sum(len(flat(one.code)) for one in found) + self.own_length(step) > most:
             return []
         return found
+
+    def apart(self, step: Step, made: Code) -> bool:
+        """Write a tuple that is taken apart, if several of its elements are read."""
+        readers = [self.steps[n] for n in self.readers.get(step, ()) if n < len(self.steps)]
+        items = {one.literals[0]: one for one in readers if one.kind == "item"}
+        if len(items) < 2 or len(items) < len(readers):
+            return False
+        names = []
+        for number in range(step.count):
+            if number in items:
+                name = self.named(variable(items[number].hint), self.places[step])
+                self.names[items[number]], self.holds[name] = name, items[number]
+                self.known.add(items[number])
+                names.append(name)
+            else:
+                names.append("_")
+        self.lines += lines(made, self.indent, f"{', '.join(names)} = ")
+        return True
+
+    def is_typed(self, step: Step) -> bool:
+        """Whether mypy knows that a result is a tensor: it comes from functions of torch."""
+        first = next((step_of(value) for value in step.reads), None)
+        if step.kind == "function" and not is_arithmetic(step) and not as_method(step.name):
+            return True
+        if step.kind == "method" or (step.kind == "function" and step.arguments):
+            return first in self.known and isinstance((*step.arguments, 0)[0], Value)
+        return False
 
     def own_length(self, step: Step) -> int:
         """Return about how long a step is without what it reads."""
@@ -163,19 +199,35 @@ class Body:
         name = self.name(step)
         self.names[step] = name
         self.holds[name] = step
+        if name in self.tensors:
+            self.known.add(step)
         self.lines += lines(made, self.indent, f"{name} = ")
 
     def name(self, step: Step) -> str:
         """Return the variable of a step: `x` in a flow, else the name in the file."""
+        place = self.places[step]
+        if self.flows(step):
+            for name in ("x", "y"):
+                if self.is_free(name, place):
+                    return name
+        return self.named(variable(step.hint), place)
+
+    def flows(self, step: Step) -> bool:
+        """Whether the next line reads a result, and nothing else does: it needs no name."""
         place, readers = self.places[step], self.readers[step]
         near = place + 1
         if near < len(self.steps) and self.steps[near].kind == "choice":
             near += 1
-        if step.kind != "choice" and readers[-1] <= near:
-            for name in ("x", "y"):
-                if self.is_free(name, place):
-                    return name
-        wanted = variable(step.hint)
+        if step.kind == "choice" or readers[-1] > near:
+            return False
+        if readers[-1] == len(self.steps):
+            return len(self.results) == 1
+        read = [step_of(value) for value in self.steps[readers[-1]].reads]
+        read = [source for source in read if source.kind != "attribute"]
+        return len(read) <= 2 or read[0] is step
+
+    def named(self, wanted: str, place: int) -> str:
+        """Return a free variable: the wanted one, or one with a number behind it."""
         for name in (wanted, *(f"{wanted}{number}" for number in range(2, 10_000))):
             if self.is_free(name, place):
                 return name
@@ -195,29 +247,30 @@ class Body:
         self.names[step], self.holds[name] = name, step
         one = "block" if "block" not in self.holds else "block_"
         self.lines.append(f"{' ' * self.indent}for {one} in {self.access(step.name)}:")
-        self.lines += lines(
-            Text(f"{one}({', '.join((name, *others))})"), self.indent + 4, f"{name} = "
-        )
+        given = ", ".join((name, *others))
+        made = {
+            "checkpoint": f"checkpoint({one}, {given}, use_reentrant=False)",
+            "recomputed": f"recomputed({one}, {given})",
+        }.get(step.how, f"{one}({given})")
+        self.lines += lines(Text(made), self.indent + 4, f"{name} = ")
 
-    def last(self) -> tuple[list[str], Code]:
-        """Return the statements, and the code of the only result, without its batch axis."""
-        (result,) = self.results
-        if self.waiting and self.waiting[-1].step is result:
+    def ends(self) -> tuple[list[str], list[Code]]:
+        """Return the statements, and the code of the results without their batch axis."""
+        for step in self.steps:
+            self.take(step)
+        if len(self.results) == 1 and self.waiting and self.waiting[-1].step is self.results[0]:
             made = self.waiting.pop()
             self.flush()
-            whole = made.step
-            if whole.kind == "method" and whole.name == "unsqueeze" and whole.literals == [0]:
-                return self.lines, Text(flat(made.code).removesuffix(".unsqueeze(0)"))
-            return self.lines, _without_batch(made.code)
+            return self.lines, [_without_batch(made.code)]
         self.flush()
-        return self.lines, _without_batch(self.atom(result))
+        return self.lines, [_without_batch(self.atom(result)) for result in self.results]
 
     def finish(self) -> None:
         """Write the `return`."""
         if len(self.results) == 1 and self.waiting and self.waiting[-1].step is self.results[0]:
             last = self.waiting.pop()
             self.flush()
-            if is_tensor(last.step):
+            if last.step in self.known:
                 self.lines += lines(last.code, self.indent, "return ")
                 return
             name = "x" if "x" in self.tensors else None
@@ -234,6 +287,8 @@ class Body:
 
 def _without_batch(made: Code) -> Code:
     text = flat(made)
+    if text.endswith(".unsqueeze(0)"):
+        return Text(text.removesuffix(".unsqueeze(0)"))
     return Text(f"({text}).squeeze(0)" if power(made) < ATOM else f"{text}.squeeze(0)")
 
 
@@ -244,9 +299,16 @@ def step_named(step: Step, place: str) -> Step:
     return replace(step, name=place)
 
 
-def is_tensor(step: Step) -> bool:
-    """Whether mypy knows that a result is a tensor: it comes from a function of torch."""
-    return step.kind == "function" and not step.name.startswith("operator.")
+def is_arithmetic(step: Step) -> bool:
+    """Whether a step is an operator, which makes a line no deeper."""
+    return step.kind == "function" and is_operator(step.name)
+
+
+def is_simple(step: Step) -> bool:
+    """Whether a step is short enough to stand among the arguments of a stack."""
+    if step.kind == "method":
+        return step_of(step.arguments[0]).kind == "attribute"
+    return step.kind == "item"
 
 
 def live(

@@ -52,7 +52,7 @@ class Class:
         self.is_root = kind.stacks[0].path == ""
         self.annotations: list[str] = []
         self.attributes: dict[str, str] = {}
-        self.style = self._style()
+        self.style = kind.style = self._style()
 
     @property
     def needs(self) -> Needs:
@@ -95,6 +95,8 @@ class Class:
         inside = [*own, *start, *made, *kept, *ending]
         if self.style == "dict":
             inside = [*own, *made[:1], *kept, *made[1:], *ending]
+        if inside == ["        super().__init__()"]:
+            return [*self.head(base), *steps, *after]
         found = [*self.head(base), *self.signature(), *inside]
         return [*found, *([""] if steps else []), *steps, *after]
 
@@ -225,11 +227,10 @@ class Class:
             self.needs.imports.add("from torch import Tensor")
             last = {} if row.layer.persistent else {"persistent": Text("False")}
             if row.layer.source is None:
-                before, made = forward.held(self, name)
-            else:
-                before, made = [], self.constant(row.layer)
+                return forward.held(self, name)
+            made = self.constant(row.layer)
             whole = call("self.register_buffer", literal(name), made, **last)
-            return [*before, *lines(whole, 8)]
+            return lines(whole, 8)
         shapes = [tuple(next(iter(_row(place).weights.values()))) for place in part.places]
         sizes = tuple(
             Argument(self.scope.fit(list(column), "size")) for column in zip(*shapes, strict=True)

@@ -107,20 +107,31 @@ class Comments:
 
 
 def _written(comments: list[str], indent: int) -> list[str]:
-    """Return comments, each paragraph filled to the width of the file."""
-    space, found = " " * indent, []
-    paragraphs: list[list[str]] = [[]]
+    """Return comments, filled to the width of the file. An indented line stays as it is."""
+    paragraphs: list[list[str]] = []
     for text in comments:
-        if text:
-            paragraphs[-1].append(text)
-        elif paragraphs[-1]:
-            paragraphs.append([])
-    for number, lines in enumerate(one for one in paragraphs if one):
-        if number:
-            found.append(f"{space}#")
-        words = " ".join(lines) if all(not one.startswith(" ") for one in lines) else None
-        filled = textwrap.wrap(words, WIDTH - indent - 2) if words else lines
-        found += [f"{space}# {line}".rstrip() for line in filled]
+        before = paragraphs[-1][0] if paragraphs else ""
+        is_bullet = re.match(r"[-*] |\d+\. ", text) is not None
+        in_bullet = re.match(r"[-*] |\d+\. ", before) is not None
+        continues = bool(text) and (text[0] != " " or in_bullet) and before[:1] not in {" ", ""}
+        if paragraphs and continues and not is_bullet:
+            paragraphs[-1].append(text.strip() if in_bullet else text)
+        else:
+            paragraphs.append([text])
+    found, width = [], WIDTH - indent - 2
+    for lines in paragraphs:
+        first = lines[0]
+        deeper = " " * (len(first) - len(first.lstrip()))
+        hanging = "  " if re.match(r"[-*] |\d+\. ", first) else deeper
+        filled = textwrap.wrap(
+            " ".join(lines).strip(),
+            width,
+            initial_indent=deeper,
+            subsequent_indent=hanging,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        found += [f"{' ' * indent}# {line}".rstrip() for line in filled or [""]]
     return found
 
 

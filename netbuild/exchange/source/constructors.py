@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
-    from netbuild.exchange.source.fitting import Scope
+    from netbuild.exchange.source.fitting import Hints, Scope
     from netbuild.exchange.source.layout import Part, Place
     from netbuild.exchange.source.needs import Needs
     from netbuild.syntax.item import Item
@@ -191,7 +191,11 @@ class Constructors:
                 if call is not None
                 for hint in _expressions(call.item, name, name == next(iter(class_.params), None))
             ]
-            by_place = number == len([a for a in found if not a.prefix]) and number < 2 and name not in class_.defaults
+            by_place = (
+                number == len([a for a in found if not a.prefix])
+                and number < 2
+                and name not in class_.defaults
+            )
             node = scope.fit(values, name, hints)
             found.append(Argument(node, "" if by_place else f"{name}="))
         return Group(f"{class_.name}(", tuple(found))
@@ -201,14 +205,16 @@ class Constructors:
         row = rows[0]
         decided = row.layer.decide(*row.shapes)
         hints = {name: _expressions(row.item, name, name not in decided) for name in row.arguments}
-        return self.made(row.layer, [one.arguments for one in rows], scope, hints)
+        given = [one.arguments for one in rows]
+        return self.made(row.layer, given, scope, hints, frozenset(decided))
 
     def made(
         self,
         layer: Layer,
         arguments: Sequence[Mapping[str, Any]],
         scope: Scope,
-        hints: Mapping[str, Sequence[str]],
+        hints: Mapping[str, Hints],
+        decided: frozenset[str] = frozenset(),
     ) -> Code:
         """Return the call of a class of torch, with the arguments that differ from its defaults."""
         fields = type(layer).model_fields
@@ -218,30 +224,32 @@ class Constructors:
             for name in arguments[0]
             if name not in fields
             or fields[name].is_required()
-            or not all(same(one[name], fields[name].default) for one in arguments)
+            or not all(same(one[name], _default(fields, name)) for one in arguments)
         ]
         for number, name in enumerate(given):
             values = [one[name] for one in arguments]
-            node = self.argument(name, values, scope, hints.get(name, ()))
+            is_decided = name in decided
+            node = self.argument(name, values, scope, hints.get(name, ()), decided=is_decided)
             clear = name in _BY_PLACE and number == len([a for a in found if not a.prefix])
             alone = len(given) == 1 and name == next(iter(arguments[0]))
-            alone = alone and not isinstance(values[0], bool)
+            alone = alone and not isinstance(values[0], bool) and name != "dim"
             found.append(Argument(node, "" if clear or alone else f"{name}="))
         return Group(f"{self.needs.module(layer)}(", tuple(found))
 
     def argument(
-        self, name: str, values: Sequence[Any], scope: Scope, hints: Sequence[str]
+        self, name: str, values: Sequence[Any], scope: Scope, hints: Hints, *, decided: bool
     ) -> Code:
         """Return an argument: a number, a text, a tuple, or a layer."""
         first = values[0]
         if isinstance(first, Made):
             return self.made(first.layer, [value.arguments for value in values], scope, {})
         known = [value for value in values if value is not MISSING]
-        if isinstance(first, (tuple, list, dict)) and all(same(v, known[0]) for v in known):
+        alike = all(same(value, known[0]) for value in known)
+        if isinstance(first, (tuple, list)) and alike and not any(hints):
             return literal(first)
         if name == "dtype" and isinstance(first, str):
             return Text(f"torch.{first}")
-        return scope.fit(values, name, hints)
+        return scope.fit(values, name, hints, decided=decided)
 
     def parametrized(self, row: Row, made: Code) -> Code:
         """Return a module with its parametrizations, which are functions of torch around it."""
@@ -271,6 +279,11 @@ def is_numbered(parts: Sequence[Part]) -> bool:
         if names != [str(n) for n in range(len(names))]:
             return False
     return True
+
+
+def _default(fields: Mapping[str, Any], name: str) -> Any:
+    """Return torch's default of a field. netbuild has the batch first, and torch does not."""
+    return False if name == "batch_first" else fields[name].default
 
 
 def _row(place: Place) -> Row:
@@ -310,20 +323,21 @@ def _loop_name(turn: str, runs: Sequence[Sequence[Place]], first: int) -> Code:
     return Text(f'f"{head}{{{number}}}{tail}"')
 
 
-def _expressions(item: Item, field: str, bare: bool) -> list[str]:  # noqa: FBT001  a private one
+def _expressions(item: Item, field: str, bare: bool) -> Hints:  # noqa: FBT001  a private one
     """Return the expressions of an argument; `bare` is whether a value without a name is it."""
     node: Node | None = item.arguments
     if isinstance(node, Map):
         node = node.get(field)
     elif not bare:
         node = None
-    return list(_texts(node))
+    if isinstance(node, List):
+        each = [_texts(one) for one in node.items]
+        return [each] if any(each) else []
+    return _texts(node)
 
 
 def _texts(node: Node | None) -> list[str]:
-    """Return the expressions in a node."""
-    if isinstance(node, List):
-        return [text for one in node.items for text in _texts(one)]
+    """Return the expression of a node."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return []
     return expression(node.value)

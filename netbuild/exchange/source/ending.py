@@ -12,9 +12,10 @@ from netbuild.graph.row import Block, Row
 from netbuild.graph.value import state_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netbuild.components.initializers import Initializer
+    from netbuild.exchange.source.kinds import Kind
     from netbuild.exchange.source.needs import Needs
     from netbuild.graph.graph import Graph
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class Ending:
     """Writes the statements at the end of a network's constructor."""
 
-    def __init__(self, graph: Graph, needs: Needs) -> None:
-        self.graph, self.needs = graph, needs
+    def __init__(self, graph: Graph, needs: Needs, kind_of: Mapping[str, Kind]) -> None:
+        self.graph, self.needs, self.kind_of = graph, needs, kind_of
         self.plan = plan(graph.rows, rules_of(graph))
         self.rows = {row.path: row for row in graph.rows if not row.reuses}
 
@@ -52,7 +53,7 @@ class Ending:
     def ties(self) -> Iterator[str]:
         """Yield the statements that let layers share a parameter."""
         for name, target in self.graph.ties.items():
-            yield from lines(Text(_tensor(target)), 8, f"{_place(name)} = ")
+            yield from lines(Text(self.tensor(target)), 8, f"{self.place(name)} = ")
 
     def fills(self) -> Iterator[str]:
         """Yield the statements that fill weights by the rules of `init`."""
@@ -84,7 +85,7 @@ class Ending:
         rest = [name for name in names if name in left]
         if len(rest) <= 3:
             for name in rest:
-                yield from lines(self.filled(_tensor(name), initializer), 8)
+                yield from lines(self.filled(self.tensor(name), initializer), 8)
         else:
             inside = Group("(", tuple(Argument(literal(name)) for name in rest))
             yield from lines(inside, 8, "for name in ", ":")
@@ -101,14 +102,14 @@ class Ending:
                 self.needs.imports.add(f"from torch.nn.utils.parametrizations import {function}")
                 given = one.by.arguments(transposed=row.is_transposed)
                 keywords = {field: literal(value) for field, value in given.items()}
-                place = Text(_module(state_key(row.path, within)))
+                place = Text(self.module(state_key(row.path, within)))
                 yield from lines(call(function, place, name=literal(own), **keywords), 8)
 
     def frozen(self) -> Iterator[str]:
         """Yield the statements that freeze weights, for whole stacks where all are frozen."""
         if self.graph.block is not None and any(row.frozen for row in self.graph.rows):
             for path in _frozen(self.graph.block, ""):
-                yield f"        {_module(path)}.requires_grad_(False)"
+                yield f"        {self.module(path)}.requires_grad_(False)"
 
     def masks(self) -> Iterator[str]:
         """Yield the statements that keep torch's encoders from shortcuts that masks exclude."""
@@ -119,12 +120,34 @@ class Ending:
         for path, layer in found.items():
             if not self.rows[path].type.startswith("TransformerEncoder"):
                 continue
-            yield f"        for module in {_module(path)}.modules():"
+            yield f"        for module in {self.module(path)}.modules():"
             yield "            if isinstance(module, nn.TransformerEncoder):"
             yield "                module.use_nested_tensor = False"
             if layer.adds_numbers:
                 yield "            if isinstance(module, nn.TransformerEncoderLayer):"
                 yield "                module.activation_relu_or_gelu = 0"
+
+    def is_dotted(self, path: str) -> bool:
+        """Whether mypy knows the module at a path by its attributes."""
+        words = path.split(".")
+        around = (".".join(words[:n]) for n in range(len(words)))
+        known = (self.kind_of.get(place) for place in around)
+        return all(kind is not None and kind.style == "module" for kind in known) and all(
+            map(str.isidentifier, words)
+        )
+
+    def module(self, path: str) -> str:
+        """Return the code of a module of the network."""
+        return f"self.{path}" if self.is_dotted(path) else f'self.get_submodule("{path}")'
+
+    def tensor(self, name: str) -> str:
+        """Return the code of a parameter of the network."""
+        return f"self.{name}" if self.is_dotted(name) else f'self.get_parameter("{name}")'
+
+    def place(self, name: str) -> str:
+        """Return the code to which a parameter is assigned."""
+        path, _, own = name.rpartition(".")
+        return f"{self.module(path)}.{own}" if path else f"self.{own}"
 
     def methods(self) -> list[str]:
         """Return the method that keeps frozen norms in evaluation."""
@@ -136,7 +159,7 @@ class Ending:
             "",
             "    def train(self, mode: bool = True) -> Self:",
             "        super().train(mode)",
-            *(f"        {_module(path)}.eval()" for path in paths),
+            *(f"        {self.module(path)}.eval()" for path in paths),
             "        return self",
         ]
 
@@ -170,24 +193,3 @@ def _rows(block: Block) -> Iterator[Row]:
             yield member.part
         else:
             yield from _rows(member.part)
-
-
-def _module(path: str) -> str:
-    """Return the code of a module of the network."""
-    if all(word.isidentifier() for word in path.split(".")) and "." not in path:
-        return f"self.{path}"
-    return f'self.get_submodule("{path}")'
-
-
-def _tensor(name: str) -> str:
-    """Return the code of a parameter of the network."""
-    path, _, own = name.rpartition(".")
-    if all(word.isidentifier() for word in path.split(".")) and path.count(".") == 0 and path:
-        return f"self.{path}.{own}"
-    return f"self.{own}" if not path and own.isidentifier() else f'self.get_parameter("{name}")'
-
-
-def _place(name: str) -> str:
-    """Return the code to which a parameter is assigned."""
-    path, _, own = name.rpartition(".")
-    return f"{_module(path)}.{own}" if path else f"self.{own}"

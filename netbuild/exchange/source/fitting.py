@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.exchange.source.layout import ApartError
@@ -15,6 +15,10 @@ from netbuild.syntax.expression import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+
+
+#: Expressions of a config, or lists of those of each element.
+Hints: TypeAlias = "Sequence[str | list[list[str]]]"
 
 
 class _Missing:
@@ -40,8 +44,12 @@ class Scope:
     used: dict[str, None] = field(default_factory=dict)
     #: Parameters that are always equal to another one, by that one's name.
     aliases: dict[str, str] = field(default_factory=dict)
+    #: The parameters of the block in the config.
+    params: tuple[str, ...] = ()
     #: The names of loops.
     loops: tuple[str, ...] = ()
+    #: The number of turns that stand before the loop.
+    turns_before: int = 0
     #: The values of variables that a config computes with, for its own expressions.
     constants: Mapping[str, Any] = field(default_factory=dict)
 
@@ -69,7 +77,8 @@ class Scope:
             for turn in range(first, count):
                 points.append(point | {name: turn - first})
                 uses.append(use)
-        return Scope(points, uses, self, loops=(*self.loops, name), constants=self.constants)
+        names = (*self.loops, name)
+        return Scope(points, uses, self, loops=names, turns_before=first, constants=self.constants)
 
     def only(self, chosen: Sequence[bool]) -> Scope:
         """Return the scope of some of the points."""
@@ -82,26 +91,36 @@ class Scope:
             constants=self.constants,
         )
 
-    def fit(self, values: Sequence[Any], name: str, hints: Sequence[str] = ()) -> Code:
+    def fit(
+        self, values: Sequence[Any], name: str, hints: Hints = (), *, decided: bool = False
+    ) -> Code:
         """Return an expression with these values at the points.
 
         Args:
             values: the value at each point.
             name: the name of a new parameter, if no expression fits.
-            hints: the expressions of the config at this place.
+            hints: the expressions of the config at this place, or those of each element.
+            decided: whether the input decides the values, and the config does not say them.
 
         Raises:
             ApartError: no expression fits.
         """
         for one, other in self.root.aliases.items():
-            hints = [re.sub(rf"\b{one}\b", other, hint) for hint in hints]
+            hints = [
+                re.sub(rf"\b{one}\b", other, hint) if isinstance(hint, str) else hint
+                for hint in hints
+            ]
         known = [value for value in values if value is not MISSING]
         if not known:
             return Text("None")
         first = known[0]
-        if isinstance(first, tuple) and any(not same(value, first) for value in known):
+        nested = any(isinstance(hint, list) for hint in hints)
+        if isinstance(first, tuple) and (nested or any(not same(v, first) for v in known)):
             return self._tuple(values, name, hints)
-        found = self._expression(values, name, hints)
+        texts = [hint for hint in hints if isinstance(hint, str)]
+        found = self._expression(values, name, texts)
+        if decided and found is not None and type(first) is int and first >= 8:
+            found = self._like_param(values, found)
         if found is not None:
             return self._use(found)
         return self._new(values, name)
@@ -127,6 +146,13 @@ class Scope:
             return made if isinstance(made, Text) else None
         return None
 
+    def _like_param(self, values: Sequence[Any], found: Text) -> Text:
+        """Return a size that the input decides as an expression of a parameter that is used."""
+        params = [name for name in self.root.params if name in self.root.used]
+        if not found.text.isdigit() or not params:
+            return found
+        return self._simple(values, {*params} & self.names(), "", sums=False) or found
+
     def names(self) -> set[str]:
         """Return the names that have a value at each point."""
         found: set[str] = set(self.points[0]) if self.points else set()
@@ -134,12 +160,14 @@ class Scope:
             found &= point.keys()
         return found
 
-    def _simple(self, values: Sequence[Any], names: Collection[str], wanted: str) -> Text | None:
+    def _simple(
+        self, values: Sequence[Any], names: Collection[str], wanted: str, *, sums: bool = True
+    ) -> Text | None:
         """Return a name, or a name with one number or another name."""
         order = [name for name in self.points[0] if name in names]
         order.sort(key=lambda name: (name != wanted, name in self.loops))
         for found in _candidates(order, self.points, values):
-            if self._fits(found.text, values):
+            if (sums or found.power > 11) and self._fits(found.text, values):
                 return found
         return None
 
@@ -158,6 +186,10 @@ class Scope:
         """Return an expression of the config, with the values of its variables in it."""
         words = set(re.findall(r"[A-Za-z_]\w*", hint))
         text = hint
+        if "index" in words and self.loops:
+            turn = self.loops[-1]
+            turn = f"({turn} + {self.turns_before})" if self.turns_before else turn
+            text = re.sub(r"\bindex\b", turn, text)
         for word in words - self.names():
             value = self.constants.get(word)
             if type(value) in {int, float}:
@@ -195,7 +227,7 @@ class Scope:
         self.use(found.text)
         return found
 
-    def _tuple(self, values: Sequence[Any], name: str, hints: Sequence[str]) -> Code:
+    def _tuple(self, values: Sequence[Any], name: str, hints: Hints) -> Code:
         """Return a tuple whose elements are expressions."""
         lengths = {len(value) for value in values if value is not MISSING}
         if len(lengths) > 1 or any(
@@ -207,14 +239,11 @@ class Scope:
             [value if value is MISSING else value[number] for value in values]
             for number in range(length)
         ]
-        names = {("kernel_size", 0): "height"}
-        return listed(
-            *(
-                self.fit(column, names.get((name, number), name), hints)
-                for number, column in enumerate(columns)
-            ),
-            brackets="()",
-        )
+        each = next((hint for hint in hints if isinstance(hint, list)), None)
+        if each is None or len(each) != length:
+            each = [[hint for hint in hints if isinstance(hint, str)]] * length
+        fitted = (self.fit(column, name, own) for column, own in zip(columns, each, strict=True))
+        return listed(*fitted, brackets="()")
 
     def _new(self, values: Sequence[Any], name: str) -> Text:
         """Return a new parameter with these values.

@@ -9,7 +9,7 @@ from netbuild.exchange.source.body import Body, live
 from netbuild.exchange.source.fitting import MISSING, same
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.recording import record
-from netbuild.exchange.source.text import Argument, Code, Group, Text, lines
+from netbuild.exchange.source.text import Argument, Code, Group, Text, call, lines, literal
 from netbuild.exchange.source.values import Name, plain, step_of
 from netbuild.graph.row import Block, Row
 
@@ -145,25 +145,40 @@ def _need_loop(class_: Class, block: Block) -> None:
                 class_.needs.define("recomputing", "recomputed")
 
 
-def held(class_: Class, name: str) -> tuple[list[str], Code]:
-    """Return the statements before a constant that keeps a computed value, and that value.
+def held(class_: Class, name: str) -> list[str]:
+    """Return the statements that compute and keep the constants of a class with inputs.
+
+    They stand at the last of these constants, and for the other ones there are none.
 
     Raises:
-        ExportError: the value comes from outside of the stack.
+        ExportError: a value comes from outside of the stack.
     """
     steps = Steps(class_)
-    value = steps.main.held[name]
-    needed = live(steps.main.steps, [value], lambda _: False)
+    values = steps.main.held
+    if name != [*values][-1]:
+        return []
+    needed = live(steps.main.steps, [*values.values()], lambda _: False)
     if any(step.kind == "input" for step in needed):
         member = next(m for m in steps.block.members if m.name == name)
         where = f"{member.span.document.name}:{member.span.line}"
         message = f"{where}: {name} keeps a value of another stack, and Python source cannot"
         raise ExportError(f"{message} compute it there: put its layers into one stack")
     _need(class_, needed)
-    body = Body(needed, [value], {}, class_.access, lambda s: steps.given(s, attributes=False))
-    for step in body.steps:
-        body.take(step)
-    return body.last()
+    body = Body(
+        needed,
+        [*values.values()],
+        {},
+        class_.access,
+        lambda step: steps.given(step, attributes=False),
+    )
+    found, made = body.ends()
+    members = {member.name: member.part for member in steps.block.members}
+    for own, code in zip(values, made, strict=True):
+        part = members[own]
+        persistent = isinstance(part, Row) and bool(part.buffers)
+        last = {} if persistent else {"persistent": Text("False")}
+        found += lines(call("self.register_buffer", literal(own), code, **last), 8)
+    return found
 
 
 def _acts(member: Member | None) -> bool:

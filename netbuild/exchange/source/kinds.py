@@ -37,6 +37,8 @@ class Kind:
     parameters: list[str] = field(default_factory=list)
     defaults: dict[str, Any] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    #: How it is written: `module` if its members are attributes.
+    style: str = ""
 
     def value(self, path: str, name: str) -> Any:
         """Return the value of a parameter for the stack at a path."""
@@ -125,8 +127,12 @@ class Kinds:
         if key in self.settled:
             return
         self.settled.add(key)
+        self.share(self.groups[key])
+
+    def share(self, stacks_: Sequence[Stack]) -> None:
+        """Add as few classes as possible for some stacks."""
         shared: list[tuple[list[Stack], list[Part]]] = []
-        for stack in self.groups[key]:
+        for stack in stacks_:
             for number, (others, _) in enumerate(shared):
                 try:
                     parts = layout([*others, stack], self.class_of)
@@ -147,7 +153,7 @@ class Kinds:
             self.kind_of[stack.path] = made
         return made
 
-    def divide(self, kind: Kind) -> list[Kind]:
+    def divide(self, kind: Kind) -> None:
         """Replace a class by one for each stack that differs in a number."""
         place = self.kinds.index(kind)
         del self.kinds[place]
@@ -156,9 +162,11 @@ class Kinds:
         for stack in kind.stacks:
             alike.setdefault(repr(_exact(stack.block)), []).append(stack)
         made = [self.add(some, layout(some, self.class_of)) for some in alike.values()]
-        del self.kinds[-len(made) :]
-        self.kinds[place:place] = made
-        return made
+        outer = self.kinds[place : -len(made)]
+        self.kinds = [*self.kinds[:place], *made]
+        for one in outer:  # their layouts name the class that is gone
+            self.taken.discard(one.name)
+            self.share(one.stacks)
 
     def definition(self, stack: Stack) -> Definition | None:
         """Return the block of the config that a stack is a use of."""
@@ -174,6 +182,7 @@ class Kinds:
         """Return the names that the constructor of a class can have, with their values."""
         if some[0].path == "":
             return Scope([{}], [0], constants=self.constants)
+        params = tuple(self.params(some[0]))
         points = []
         for stack in some:
             names = names_within(stack.block) or self.around_calls(stack)
@@ -184,7 +193,8 @@ class Kinds:
             }
             point |= {n: v for n, v in _sizes(stack.reads).items() if n not in point}
             points.append(point)
-        return Scope(points, list(range(len(points))), constants=self.constants)
+        uses = list(range(len(points)))
+        return Scope(points, uses, constants=self.constants, params=params)
 
     def around_calls(self, stack: Stack) -> Mapping[str, Any] | None:
         """Return the names that the items of blocks in a stack know; None without one."""
@@ -199,8 +209,9 @@ class Kinds:
         wanted = stack.block.type or (
             class_name(self.graph.config.name) if not stack.path else of_path(stack.path)
         )
-        if wanted in self.taken:
-            wanted = next(n for k in range(2, 10_000) if (n := f"{wanted}{k}") not in self.taken)
+        taken = self.taken if stack.block.type else {*self.taken, *self.graph.config.blocks}
+        if wanted in taken:
+            wanted = next(n for k in range(2, 10_000) if (n := f"{wanted}{k}") not in taken)
         self.taken.add(wanted)
         return wanted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netbuild.components.layers.layer import Layer
 
 #: The names that the definitions of `builder.modules` take from elsewhere.
@@ -59,6 +62,12 @@ class Needs:
                 self.define(module, word)
         self.own[name] = text
 
+    def keep_used(self, texts: Sequence[str]) -> None:
+        """Drop the imports of names that no text has."""
+        tree = ast.parse("\n".join(texts))
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        self.imports = {line for line in self.imports if line.split()[-1] in used}
+
 
 @cache
 def _definitions(module: str) -> dict[str, tuple[str, frozenset[str]]]:
@@ -82,7 +91,7 @@ def _definitions(module: str) -> dict[str, tuple[str, frozenset[str]]]:
         start = node.lineno - 1
         while start and lines[start - 1].startswith("#"):
             start -= 1
-        own = "\n".join(lines[start : node.end_lineno])
+        own = "\n".join(re.sub(r"  # noqa: .*", "", one) for one in lines[start : node.end_lineno])
         words = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
         found[names[0]] = (own, frozenset(words))
     return found

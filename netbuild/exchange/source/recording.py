@@ -1,4 +1,7 @@
-"""What the `forward` of a stack does, as recorded steps. It follows `builder.module` call by call."""
+"""What the `forward` of a stack does, as recorded steps.
+
+It follows `builder.module` call by call.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.exchange.source.values import Step
     from netbuild.graph.row import Member
+
+
+#: Keywords of functions that a person leaves out, with torch's defaults.
+_DEFAULTS = {"keepdim": False, "largest": True, "sorted": True, "descending": False}
 
 
 class Recording(NamedTuple):
@@ -111,7 +118,13 @@ class _Stack:
         forward = self.forward(member, part)
         if isinstance(part.layer, Operation) and part.layer.gives_tuple:
             y = forward(*x)
-            return {port: y[number] for number, port in enumerate(part.outputs)}
+            step_of(y).count = len(part.outputs)
+            found = {}
+            for number, port in enumerate(part.outputs):
+                own = port.isidentifier() and not port.startswith("output")
+                self.recorder.hint = port if own else f"{member.name}{number}"
+                found[port] = y[number]
+            return found
         return part.layer.run(forward, *x)
 
     def stack(self, member: Member, part: Block, x: Sequence[Value]) -> dict[str, Value]:
@@ -123,6 +136,9 @@ class _Stack:
             step_of(y).alone = True
         elif is_loop(part):
             y = self.recorder.add("loop", member.module or member.name, *x)
+            first = part.members[0].part
+            if isinstance(first, Block) and first.recomputes:
+                step_of(y).how = "recomputed" if first.has_statistics else "checkpoint"
             step_of(y).alone = True
         else:
             y = self.call(member, *x)
@@ -168,7 +184,11 @@ class _Stack:
         operation = row.layer
         if not operation.function:
             return self.recorder.call
-        keywords = dict(row.arguments)
+        keywords = {
+            name: value
+            for name, value in row.arguments.items()
+            if name not in _DEFAULTS or value is not _DEFAULTS[name]
+        }
         if "dtype" in keywords:
             keywords["dtype"] = Name(f"torch.{keywords['dtype']}")
         if operation.namespace == "torch.Tensor":
@@ -198,7 +218,13 @@ def is_loop(block: Block) -> bool:
     Each member after the first one reads the result of the member before it, and else what the
     first one reads.
     """
-    if block.type or block.is_chain or len(block.members) < 2 or len(block.outputs) != 1:
+    if (
+        block.type
+        or block.is_chain
+        or block.recomputes
+        or len(block.members) < 2
+        or len(block.outputs) != 1
+    ):
         return False
     first, *others = block.members
     place = first.span
@@ -206,7 +232,9 @@ def is_loop(block: Block) -> bool:
         part = member.part
         if not isinstance(part, Block) or member.module or member.name != str(number):
             return False
-        if member.span != place or len(part.outputs) != 1 or member.shared:
+        if member.span != place or len(part.outputs) != 1:
+            return False
+        if any(member.repeats(name) for name in member.shared):
             return False
     if [ref.port for ref in first.reads.values()] != list(block.inputs):
         return False

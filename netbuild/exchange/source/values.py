@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,10 @@ class Step:
     alone: bool = False
     #: Whether a line ends with it, as with an activation.
     ends: bool = False
+    #: The number of its results, if it gives a tuple that is taken apart.
+    count: int = 0
+    #: How a loop calls its blocks, if the backward pass computes them again.
+    how: str = ""
 
     @property
     def reads(self) -> list[Value]:
@@ -163,8 +168,56 @@ def _unkeyed(step: Step, keywords: tuple[Argument, ...]) -> tuple[Argument, ...]
     return node.arguments if isinstance(node, Group) and node.head == "(" else (Argument(node),)
 
 
+#: Functions that a person writes as methods, with the order of their arguments there.
+_METHODS = {
+    "torch.transpose": ("dim0", "dim1"),
+    "torch.permute": ("dims",),
+    "torch.reshape": ("shape",),
+    "torch.squeeze": ("dim",),
+    "torch.unsqueeze": ("dim",),
+    "torch.mean": ("dim",),
+    "torch.sum": ("dim",),
+    "torch.amax": ("dim",),
+    "torch.chunk": ("chunks",),
+    "torch.select": ("dim", "index"),
+    "torch.narrow": ("dim", "start", "length"),
+}
+#: Those whose argument is a list, and that a method takes one by one.
+_SPREAD = {"dims", "shape"}
+
+
+def is_operator(name: str) -> bool:
+    """Whether a function is written as an operator."""
+    return name in _OPERATORS or name in _SIGNS
+
+
+def as_method(name: str) -> bool:
+    """Whether a function of torch is written as a method."""
+    return name in _METHODS
+
+
+def _method(name: str, arguments: list[Code], keywords: tuple[Argument, ...]) -> Code:
+    """Return the call of a function as a method of its first argument."""
+    base, *rest = arguments
+    inside = [*map(Argument, rest)]
+    for number, keyword in enumerate(keywords):
+        own = keyword.prefix[:-1]
+        node = keyword.node
+        if own in _SPREAD and isinstance(node, Group):
+            inside += node.arguments
+        elif _METHODS[name][number : number + 1] == (own,):
+            inside.append(Argument(node))
+        else:
+            inside.append(keyword)
+    return Group(f"{_atom(base)}.{name.removeprefix('torch.')}(", tuple(inside))
+
+
 def _function(name: str, arguments: list[Code], keywords: tuple[Argument, ...]) -> Code:
     """Return the call of a function, as an operator if Python has one."""
+    if name in _METHODS and arguments and not isinstance(arguments[0], Group | Joined):
+        return _method(name, arguments, keywords)
+    if name in _METHODS and arguments and len(flat(arguments[0])) < 50:
+        return _method(name, arguments, keywords)
     if name in _OPERATORS and len(arguments) == 2 and not keywords:
         sign, strength = _OPERATORS[name]
         left, right = arguments
@@ -173,9 +226,11 @@ def _function(name: str, arguments: list[Code], keywords: tuple[Argument, ...]) 
         right = _within(right, strength + (not rightmost), comparing=strength == 6)
         if isinstance(left, Joined) and left.power == strength and sign in {"+", "*"}:
             return Joined((*left.operands, right), (*left.operators, sign), strength)
+        if sign == "**" and all(re.fullmatch(r"-?[\w.]+", flat(one)) for one in (left, right)):
+            return Text(f"{flat(left)}**{flat(right)}", strength)  # as ruff writes short powers
         return Joined((left, right), (sign,), strength)
     if name in _SIGNS and len(arguments) == 1 and not keywords:
-        return Text(f"{_SIGNS[name]}{flat(_within(arguments[0], 13))}", 13)
+        return Text(f"{_SIGNS[name]}{flat(_within(arguments[0], 15))}", 13)
     name = name.replace("torch.nn.functional.", "F.")
     return Group(f"{name}(", (*map(Argument, arguments), *keywords))
 

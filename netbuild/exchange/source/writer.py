@@ -47,7 +47,7 @@ class Source:
         self.kinds = Kinds(graph, in_order=all(row.is_plain for row in graph.rows))
         self.comments = Comments(graph)
         self.makers = Constructors(self.needs, _hints(graph), graph.calls.blocks)
-        self.ending = Ending(graph, self.needs)
+        self.ending = Ending(graph, self.needs, self.kinds.kind_of)
 
     @property
     def name(self) -> str:
@@ -73,6 +73,7 @@ class Source:
             from netbuild.exchange.source.training import training
 
             behind = training(self.graph, self.name, self.needs)
+        self.needs.keep_used([*self.needs.own.values(), *classes, *behind])
         parts = ["\n".join(self.top()), *self.needs.own.values(), *classes, *behind]
         return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 

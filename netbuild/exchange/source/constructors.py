@@ -191,11 +191,8 @@ class Constructors:
                 if call is not None
                 for hint in _expressions(call.item, name, name == next(iter(class_.params), None))
             ]
-            by_place = (
-                number == len([a for a in found if not a.prefix])
-                and number < 2
-                and name not in class_.defaults
-            )
+            by_place = number < 2 and name not in class_.defaults
+            by_place = by_place and not any(one.prefix for one in found)
             node = scope.fit(values, name, hints)
             found.append(Argument(node, "" if by_place else f"{name}="))
         return Group(f"{class_.name}(", tuple(found))

@@ -117,6 +117,8 @@ class Scope:
         nested = any(isinstance(hint, list) for hint in hints)
         if isinstance(first, tuple) and (nested or any(not same(v, first) for v in known)):
             return self._tuple(values, name, hints)
+        if isinstance(first, (tuple, list)) and all(same(value, first) for value in known):
+            return plain(first)
         texts = [hint for hint in hints if isinstance(hint, str)]
         found = self._expression(values, name, texts)
         if decided and found is not None and type(first) is int and first >= 8:

@@ -101,8 +101,7 @@ def layout(stacks: Sequence[Stack], class_of: Callable[[str], Any]) -> list[Part
         if [key for key in order if key in runs] != list(runs):
             raise ApartError
     parts = [Part(key, [runs.get(key, []) for runs in each]) for key in order]
-    for part in parts:
-        _describe(part, class_of)
+    parts = [one for part in parts for one in _described(part, class_of)]
     _expect_same_wires(stacks, parts)
     return parts
 
@@ -127,6 +126,26 @@ def _runs(stack: Stack) -> dict[Hashable, list[Place]]:
             before = key
         found[key] = [place]
     return found
+
+
+def _described(part: Part, class_of: Callable[[str], Any]) -> list[Part]:
+    """Return a part with what it is; or a part for each turn, if the turns of a loop differ.
+
+    Raises:
+        ApartError: its members are of different kinds.
+    """
+    try:
+        _describe(part, class_of)
+    except ApartError:
+        counts = {len(run) for run in part.runs}
+        if len(counts) > 1 or counts == {1}:
+            raise
+        turns = range(counts.pop())
+        parts = [Part((part.key, turn), [[run[turn]] for run in part.runs]) for turn in turns]
+        for one in parts:
+            _describe(one, class_of)
+        return parts
+    return [part]
 
 
 def _describe(part: Part, class_of: Callable[[str], Any]) -> None:

@@ -124,16 +124,12 @@ def _hints(graph: Graph) -> dict[Any, dict[str, str]]:
     """Return the expressions of `when` and `repeat` by the place of their item."""
     found: dict[Any, dict[str, str]] = {}
     nodes: list[Node] = [graph.config.root]
-    for definition in graph.config.blocks.values():
-        if definition is not None and definition.file is not None:
-            nodes.append(definition.file.root)
+    blocks = (one for one in graph.config.blocks.values() if one is not None)
+    nodes += [one.file.root for one in blocks if one.file is not None]
     for node in nodes:
         for inner in _maps(node):
-            texts = {}
-            for name in ("when", "repeat"):
-                value = inner.get(name)
-                if isinstance(value, Scalar) and isinstance(value.value, str):
-                    texts |= {name: text for text in expression(value.value)}
+            found_here = {name: _text(inner.get(name)) for name in ("when", "repeat")}
+            texts = {name: text for name, text in found_here.items() if text}
             if not texts:
                 continue
             layers = inner.get("layers")
@@ -142,6 +138,13 @@ def _hints(graph: Graph) -> dict[Any, dict[str, str]]:
             for span in spans:
                 found[span.document.name, span.line, span.column] = texts
     return found
+
+
+def _text(node: Node | None) -> str:
+    """Return the expression of a modifier; an empty text for any other value."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return ""
+    return next(iter(expression(node.value)), "")
 
 
 def _maps(node: Node) -> Iterator[Map]:

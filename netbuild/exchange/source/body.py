@@ -196,12 +196,14 @@ class Body:
 
     def assign(self, step: Step, made: Code) -> None:
         """Write an assignment."""
-        name = self.name(step)
+        name, typed = self.name(step), ""
+        if self.results == [step] and step not in self.known and name not in self.tensors:
+            name, typed = ("x", "") if "x" in self.tensors else ("out", ": Tensor")
         self.names[step] = name
         self.holds[name] = step
         if name in self.tensors:
             self.known.add(step)
-        self.lines += lines(made, self.indent, f"{name} = ")
+        self.lines += lines(made, self.indent, f"{name}{typed} = ")
 
     def name(self, step: Step) -> str:
         """Return the variable of a step: `x` in a flow, else the name in the file."""

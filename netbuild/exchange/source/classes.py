@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netbuild.components.layers.constant import Constant
 from netbuild.exchange.source import forward
 from netbuild.exchange.source.body import variable
-from netbuild.exchange.source.constructors import Constructors, is_numbered
+from netbuild.exchange.source.constructors import Constructors, is_numbered, texts
 from netbuild.exchange.source.kinds import derived
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.text import Argument, Code, Group, Text, call, flat, lines, literal
@@ -228,12 +228,14 @@ class Class:
             last = {} if row.layer.persistent else {"persistent": Text("False")}
             if row.layer.source is None:
                 return forward.held(self, name)
-            made = self.constant(row.layer)
+            made = self.constant(part)
             whole = call("self.register_buffer", literal(name), made, **last)
             return lines(whole, 8)
         shapes = [tuple(next(iter(_row(place).weights.values()))) for place in part.places]
+        hints = texts(row.item)
         sizes = tuple(
-            Argument(self.scope.fit(list(column), "size")) for column in zip(*shapes, strict=True)
+            Argument(self.scope.fit(list(column), "size", hints if _differ(column) else ()))
+            for column in zip(*shapes, strict=True)
         )
         filled = self.initial(part.places[0].path)
         self.needs.imports.add("import torch")
@@ -241,12 +243,20 @@ class Class:
         made = call("nn.Parameter", Group(f"torch.{kind}(", sizes))
         return [*lines(made, 8, f"self.{name} = "), *filled]
 
-    def constant(self, layer: Constant) -> Code:
+    def constant(self, part: Part) -> Code:
         """Return the call that makes the values of a constant."""
+        layers = [place.member.part.layer for place in part.places]  # type: ignore[union-attr]
+        layer = layers[0]
+        assert isinstance(layer, Constant)
         function, arguments, dtype = layer.call()
         self.needs.imports.add("import torch")
         last = {} if layer.dtype is None else {"dtype": Text(f"torch.{dtype}")}
-        given = map(_as_list, arguments) if function == "tensor" else map(literal, arguments)
+        if function == "tensor":
+            return call("torch.tensor", *map(_as_list, arguments), **last)
+        each = zip(*(one.call()[1] for one in layers), strict=True)  # type: ignore[attr-defined]
+        hints = texts(_row(part.places[0]).item)
+        there = self.scope.only([bool(run) for run in part.runs])
+        given = [there.fit(column, "size", hints if _differ(column) else ()) for column in each]
         return call(f"torch.{function}", *given, **last)
 
     def access(self, name: str) -> str:
@@ -291,6 +301,10 @@ def is_attribute(name: str) -> bool:
 def _row(place: Any) -> Row:
     assert isinstance(place.member.part, Row)
     return place.member.part
+
+
+def _differ(column: Sequence[Any]) -> bool:
+    return any(value != column[0] for value in column)
 
 
 def _names(part: Part) -> set[str]:

@@ -30,6 +30,8 @@ _BY_PLACE = frozenset(
         *("nhead", "num_heads", "encoder_layer", "decoder_layer"),
     )
 )
+#: An expression within a text, with parentheses within it, or a name.
+_EXPRESSION = re.compile(r"\$\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)|\$([A-Za-z_]\w*)")
 #: The most elements of an argument that a loop is unrolled for.
 _MOST_UNROLLED = 400
 
@@ -338,6 +340,21 @@ def _texts(node: Node | None) -> list[str]:
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return []
     return expression(node.value)
+
+
+def texts(item: Item) -> list[str]:
+    """Return all expressions in the arguments of an item, also those within a formula."""
+    found: list[str] = []
+    nodes = [] if item.arguments is None else [item.arguments]
+    while nodes:
+        node = nodes.pop(0)
+        if isinstance(node, List):
+            nodes += node.items
+        elif isinstance(node, Map):
+            nodes += [entry.value for entry in node.entries.values()]
+        elif isinstance(node.value, str):
+            found += [one or name for one, name in _EXPRESSION.findall(node.value)]
+    return found
 
 
 def expression(text: str) -> list[str]:

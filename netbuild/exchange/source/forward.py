@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.source.body import Body, live
+from netbuild.exchange.source.constructors import texts
 from netbuild.exchange.source.fitting import MISSING, same
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.recording import record
@@ -70,7 +71,10 @@ class Steps:
                 found.append(plain(value))
                 continue
             name = next(iter([*step.keywords][-1:]), "") or "size"
-            made = self.class_.scope.fit(values, name)
+            members = {m.name: m.part for m in self.block.members}
+            part = members.get(step.part)
+            hints = texts(part.item) if isinstance(part, Row) else ()
+            made = self.class_.scope.fit(values, name, hints)
             found.append(self.class_.attribute(made) if attributes else made)
         return found
 

@@ -116,8 +116,7 @@ def _merged(imports: set[str]) -> list[str]:
             found.append(line)
     for module, some in names.items():
         kinds = sorted(some, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
-        untyped = "  # type: ignore[import-untyped]" if module.startswith("sklearn") else ""
-        found.append(f"from {module} import {', '.join(kinds)}{untyped}")
+        found.append(f"from {module} import {', '.join(kinds)}")
     return found
 
 

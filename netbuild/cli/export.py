@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from netbuild.exchange.quantizing import Quantized
 
 #: The format of a file by the ending of its name.
-_ENDINGS: dict[str, Format] = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}
+_ENDINGS: dict[str, Format] = {
+    ".onnx": "onnx",
+    ".pt2": "pt2",
+    ".py": "python",
+    ".safetensors": "safetensors",
+}
 #: What runs a file of each format.
-_RUNTIMES = {"onnx": "onnxruntime", "pt2": "torch"}
+_RUNTIMES = {"onnx": "onnxruntime", "pt2": "torch", "python": "torch"}
 
 
 def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
@@ -41,7 +46,7 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
         Path, typer.Option("--output", "-o", metavar="PATH", help="Write this file.")
     ],
     to: Annotated[
-        Literal["onnx", "pt2", "safetensors"] | None,
+        Literal["onnx", "pt2", "python", "safetensors"] | None,
         typer.Option(help="The format.  [default: the ending of --output]", show_default=False),
     ] = None,
     weights: Annotated[
@@ -96,6 +101,10 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
             help="Let the file take the noise that the network draws as further inputs.",
         ),
     ] = False,
+    train: Annotated[
+        bool,
+        typer.Option("--train", help="Let a .py file train the network as the config does."),
+    ] = False,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Keep the file without comparing it.")
     ] = False,
@@ -105,8 +114,8 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
 ) -> None:
     """Write a network in another format.
 
-    It writes ONNX, a program of torch, or weights. The file is run and compared with the network,
-    and kept only if both agree.
+    It writes ONNX, a program of torch, Python source, or weights. The file is run and compared
+    with the network, and kept only if both agree.
 
     \b
     netbuild export runs/lenet5 -o lenet.onnx
@@ -114,11 +123,13 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
     netbuild export runs/lenet5 -o lenet.pt2 --batch 1
     netbuild export runs/lenet5 -o small.onnx --quantize int8
     netbuild export runs/vae -o vae.onnx --noise-as-input
+    netbuild export configs/lenet.yaml -o lenet.py --train
     netbuild export configs/lenet.yaml --weights lenet.safetensors -o lenet.onnx
 
     .onnx is run by onnxruntime, and .pt2 by torch.export.load, for random batches of 1, 2 and 5
     samples. An output may differ by 1e-4 of its largest value. A file of .onnx needs the extra
-    `export`. It tells the version of netbuild, the config and its hash.
+    `export`. It tells the version of netbuild, the config and its hash. A file of .py holds classes
+    of torch, and no weights.
     """
     format_ = _format(to, output)
     _expect_options(
@@ -126,8 +137,12 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
         no_verify=no_verify,
         given={"--opset": opset is not None, "--quantize": quantize is not None},
     )
-    if noise_as_input and format_ == "safetensors":
-        fail("--noise-as-input is for onnx and pt2: safetensors holds weights alone")
+    if noise_as_input and format_ in {"python", "safetensors"}:
+        fail("--noise-as-input is for onnx and pt2")
+    if train and format_ != "python":
+        fail("--train is for python only")
+    if batch and format_ == "python":
+        fail("--batch is for onnx and pt2: Python source takes batches of any size")
     if not output.parent.is_dir():
         fail(f"there is no folder {output.parent}")
     if output.exists() and not overwrite:
@@ -155,6 +170,7 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
                 verify=not no_verify,
                 noise_as_input=noise_as_input,
                 quantize=quantize,
+                train=train,
             )
         except ExportError as error:
             fail(str(error), FAULTS)

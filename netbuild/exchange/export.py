@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from netbuild.diagnostics.exceptions import ExportError
-from netbuild.exchange import onnx_file, torch_file
+from netbuild.exchange import onnx_file, python_file, torch_file
 from netbuild.exchange.comparing import SIZES, differences
 from netbuild.exchange.program import PARTS, Program, program
 from netbuild.exchange.samples import samples
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from netbuild.exchange.quantizing import Quantized, Source
 
-Format: TypeAlias = Literal["onnx", "pt2", "safetensors"]
+Format: TypeAlias = Literal["onnx", "pt2", "python", "safetensors"]
 
 
 class Exported(NamedTuple):
@@ -55,6 +55,7 @@ def export(  # noqa: PLR0913  the options of a command
     verify: bool = True,
     noise_as_input: bool = False,
     quantize: Literal["int8"] | None = None,
+    train: bool = False,
 ) -> Exported:
     """Write the network of a run, or of a config, in another format, and compare the file with it.
 
@@ -64,7 +65,8 @@ def export(  # noqa: PLR0913  the options of a command
 
     Args:
         place: the folder of a run, or a config.
-        format: `onnx`; `pt2`, a program of torch.export; `safetensors`, the weights alone.
+        format: `onnx`; `pt2`, a program of torch.export; `python`, classes of torch without
+            weights; `safetensors`, the weights alone.
         path: the file that is written.
         checkpoint: `best` or `last`, of a run.
         weights: a file of weights in place of the checkpoint. A config has its
@@ -76,6 +78,7 @@ def export(  # noqa: PLR0913  the options of a command
         noise_as_input: whether the noise that the network draws becomes further inputs.
         quantize: `int8` gives a file of ONNX weights of 8 bits, and measures on the validation
             samples what they cost.
+        train: whether Python source also trains the network as the config does.
 
     Raises:
         ConfigError: the config has faults, or has no data for what is quantised.
@@ -84,7 +87,7 @@ def export(  # noqa: PLR0913  the options of a command
         OSError: the file cannot be written.
     """
     _expect_parts(include, format)
-    wanted = _Wanted(format, batch, opset, verify, noise_as_input)
+    wanted = _Wanted(format, batch, opset, verify, noise_as_input, train)
     _expect_options(wanted, quantize)
     source = None
     if quantize:
@@ -104,6 +107,7 @@ class _Wanted(NamedTuple):
     opset: int | None
     verify: bool
     noise: bool = False
+    train: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -124,6 +128,8 @@ def _expect_parts(include: Sequence[str], format: Format) -> None:  # noqa: A002
         raise ExportError(f"{unknown} cannot be included: the parts are {' and '.join(PARTS)}")
     if include and format == "safetensors":
         raise ExportError("safetensors holds weights alone: nothing is included in it")
+    if include and format == "python":
+        raise ExportError("Python source is the network alone: nothing is included in it")
 
 
 def _expect_options(wanted: _Wanted, quantize: str | None) -> None:
@@ -140,12 +146,16 @@ def _expect_options(wanted: _Wanted, quantize: str | None) -> None:
         raise ExportError("quantize measures the file: it excludes no-verify")
     if wanted.noise and wanted.format == "safetensors":
         raise ExportError("safetensors holds weights alone: it has no inputs")
+    if wanted.format == "python" and (wanted.noise or wanted.batch):
+        raise ExportError("Python source draws its noise, and takes batches of any size")
+    if wanted.train and wanted.format != "python":
+        raise ExportError("train is for Python source only")
 
 
 def _kept(made: Program, path: Path, wanted: _Wanted, source: Source | None) -> Exported:
     """Write a file beside its place, compare it, and put it there."""
     programs = wanted.format != "safetensors"
-    if programs:
+    if programs and wanted.format != "python":
         _expect_recordable(made)
     if not wanted.verify:
         made.about["verified"] = "no"
@@ -195,6 +205,10 @@ def _weights(made: Program, beside: Path, wanted: _Wanted) -> dict[int, float]:
 
 def _recorded(made: Program, beside: Path, wanted: _Wanted) -> dict[int, float]:
     """Write a program, and return the largest differences; none if nothing is compared."""
+    if wanted.format == "python":
+        python_file.write(made, beside, train=wanted.train)
+        file = python_file.load(beside, made)
+        return differences(made, file, wanted.sizes) if wanted.verify else {}
     # A batch of 1 would be recorded as an axis that is always 1.
     x = samples(made, wanted.batch or 2)
     fixed = wanted.batch is not None

@@ -9,7 +9,7 @@ import torch
 from netbuild.builder import module as builder
 from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange import onnx_file
-from netbuild.exchange.importer.imported import SIZES, Imported, _graph, imported
+from netbuild.exchange.importer.imported import SIZES, TOLERANCE, Imported, _graph, imported
 from netbuild.exchange.importer.onnx.graph import OnnxModule
 from netbuild.runs import held
 from netbuild.syntax.dump import dump
@@ -17,8 +17,6 @@ from netbuild.syntax.dump import dump
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-#: The largest difference, as a part of the largest value of an output or of 1.
-TOLERANCE = 1e-4
 
 
 class ImportedFile(NamedTuple):

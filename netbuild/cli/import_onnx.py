@@ -16,64 +16,69 @@ if TYPE_CHECKING:
 
 
 def from_file(
-    path: Path, output: Path | None, sizes: Sequence[tuple[int, ...]], *, overwrite: bool
+    path: Path,
+    output: Path | None,
+    sizes: Sequence[tuple[int, ...]] = (),
+    *,
+    weights: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
-    """Write the config of a file, and its weights beside it; without an output, print the config.
+    """Write the config of a file, and its weights; without an output, print the config.
 
     Args:
         path: the file.
-        output: the config; its weights have the ending .safetensors.
+        output: the config.
         sizes: the sizes of the inputs without the batch, where the file leaves them open.
+        weights: the file of weights; None puts it beside the config, with its name.
         overwrite: whether existing files are replaced.
     """
     if not path.is_file():
         fail(f"there is no file {path}")
     if output is not None:
-        _expect_free(output, overwrite=overwrite)
+        weights = weights or output.with_suffix(".safetensors")
+    _expect_free([one for one in (output, weights) if one is not None], overwrite=overwrite)
     with needs_torch("import"):
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
 
-        from netbuild.exchange.importer.onnx.imported import from_onnx, kept
+        from netbuild.exchange.importer.onnx.imported import from_onnx, keep
     from netbuild.diagnostics.exceptions import ExportError, ImportedError
 
     try:
-        made = from_onnx(path, sizes) if output is None else kept(path, output, sizes)
+        made = from_onnx(path, sizes)
     except (ExportError, ImportedError) as error:
         fail(str(error), FAULTS)
+    try:
+        text = keep(made, output, weights)
     except OSError as error:
-        fail(f"{error.filename or output} cannot be read or written: {error.strerror or error}")
+        fail(f"{error.filename or output} cannot be written: {error.strerror or error}")
     if output is None:
-        say(made.found.text, nl=False)
-    else:
-        say(_said(made, output))
+        say(text, nl=False)
+    say(_said(made, output or path, weights), err=True)
     for place, reason in made.found.gaps:
-        say(f"netbuild: {place}: {reason}", err=True)
+        say(f"gap: {place}: {reason}", err=True)
     if made.found.gaps:
         raise typer.Exit(FAULTS)
 
 
-def _expect_free(output: Path, *, overwrite: bool) -> None:
+def _expect_free(files: Sequence[Path], *, overwrite: bool) -> None:
     """Refuse files that would be replaced, and a folder that is not there."""
-    if output.suffix.lower() not in {".yaml", ".yml"}:
-        fail(f"{output} is a config: end its name with .yaml")
-    if not output.parent.is_dir():
-        fail(f"there is no folder {output.parent}")
-    for one in (output, output.with_suffix(".safetensors")):
+    for one in files:
+        if not one.parent.is_dir():
+            fail(f"there is no folder {one.parent}")
         if one.exists() and not overwrite:
             fail(f"{one} already exists: --overwrite replaces it")
 
 
-def _said(made: ImportedFile, output: Path) -> str:
-    """Return the sentence about the files that were written."""
-    lines = f"{made.found.text.count(chr(10))} lines"
-    weights = sum(one.numel() for one in made.weights.values())
-    files = f"{output}: {lines}"
-    if made.weights:
-        files += f", with {weights:,} numbers in {output.with_suffix('.safetensors').name}"
+def _said(made: ImportedFile, place: Path, weights: Path | None) -> str:
+    """Return the sentence about what was written."""
+    said = f"{place}: {len(made.found.text.splitlines())} lines"
+    if made.weights and weights:
+        count = sum(one.numel() for one in made.weights.values())
+        said += f", and {count:,} numbers in {weights}"
     if made.difference is None:
-        return f"{files}; not compared"
+        return f"{said}; not compared, because it has gaps"
     *some, last = map(str, made.sizes)
     batches = f"{', '.join(some)} and {last}" if some else last
     ran = f"compared with onnxruntime for batches of {batches}"
-    return f"{files}; {ran}; largest difference {made.difference:.1e}"
+    return f"{said}; {ran}: largest difference {made.difference:.1e}"

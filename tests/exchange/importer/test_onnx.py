@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer
 from onnx import TensorProto, helper, numpy_helper, save
 from torch import nn
+from typer.testing import CliRunner
 
 import netbuild
+from netbuild.cli.import_onnx import from_file
 from netbuild.diagnostics.exceptions import ImportedError
-from netbuild.exchange.importer.onnx.imported import from_onnx, kept
+from netbuild.exchange import onnx_file
+from netbuild.exchange.importer.onnx.imported import from_onnx
+from netbuild.exchange.program import program
+from netbuild.exchange.samples import samples
 from tests import ROOT
 
 DRAWN = np.random.default_rng(0)
@@ -223,9 +229,46 @@ def test_files_of_the_older_exporter(tmp_path: Path, opset: int) -> None:
 @pytest.mark.parametrize("name", ["lenet-bn", "nin", "superres", "mixture"])
 def test_what_was_exported_comes_back(tmp_path: Path, name: str) -> None:
     """An exported network gives the same outputs from its config and its weights."""
-    netbuild.export(ROOT / "configs" / f"{name}.yaml", "onnx", tmp_path / "net.onnx", verify=False)
-    kept(tmp_path / "net.onnx", tmp_path / "net.yaml")
-    there = netbuild.build(ROOT / "configs" / f"{name}.yaml").eval()
+    there = ROOT / "configs" / f"{name}.yaml"
+    netbuild.export(there, "onnx", tmp_path / "net.onnx", verify=False)
+    from_file(tmp_path / "net.onnx", tmp_path / "net.yaml")
     back = netbuild.build(tmp_path / "net.yaml").eval()
-    assert there is not None
-    assert [*back.state_dict()]
+    run, _ = onnx_file.load_with_texts(tmp_path / "net.onnx")
+    x = samples(program(there), 3)
+    with torch.no_grad():
+        y = back(*x)
+    for one, other in zip([y] if isinstance(y, torch.Tensor) else y, run(x), strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_a_config_names_its_weights(tmp_path: Path) -> None:
+    """The command writes the config with its weights beside it, and the config builds with them."""
+    nodes = [node("Flatten", "x", "f"), node("Gemm", "f w b")]
+    held = weights(w=numbers(216, 4), b=numbers(4))
+    path, config = write(tmp_path, nodes, held), tmp_path / "back.yaml"
+    done = CliRunner().invoke(app_of(path, config), [])
+    assert done.exit_code == 0
+    assert "back.yaml: 5 lines, and 868 numbers in" in done.stderr
+    assert config.read_text("utf-8").endswith("pretrained: back.safetensors\n")
+    built = netbuild.build(config)
+    found = next(one for name, one in built.state_dict().items() if name.endswith("weight"))
+    assert torch.equal(found, torch.tensor(numpy_helper.to_array(held[0]).T))
+    again = CliRunner().invoke(app_of(path, config), [])
+    assert again.exit_code == 2
+    assert "back.yaml already exists: --overwrite replaces it" in again.stderr
+
+
+def test_a_gap_is_exit_code_1(tmp_path: Path) -> None:
+    """The config is written, and the command names what it lacks."""
+    path = write(tmp_path, [node("Relu", "x", "a"), node("Hardmax", "a")])
+    done = CliRunner().invoke(app_of(path, tmp_path / "back.yaml"), [])
+    assert done.exit_code == 1
+    assert "gap: hardmax: Hardmax has no counterpart in a config" in done.stderr
+    assert "ReLU" in (tmp_path / "back.yaml").read_text("utf-8")
+
+
+def app_of(path: Path, output: Path) -> typer.Typer:
+    """Return a command that imports a file."""
+    app = typer.Typer()
+    app.command()(lambda: from_file(path, output))
+    return app

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -16,7 +18,6 @@ from netbuild.syntax.dump import dump
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 class ImportedFile(NamedTuple):
@@ -82,22 +83,20 @@ def _difference(path: Path, module: OnnxModule, found: Imported, sizes: tuple[in
     return largest
 
 
-def kept(path: Path, output: Path, sizes: Sequence[tuple[int, ...]] = ()) -> ImportedFile:
-    """Import a file of ONNX, and write its config, with its weights in a file beside it.
+def keep(made: ImportedFile, output: Path | None, weights: Path | None) -> str:
+    """Write a config and its weights, and return the text, which names the weights.
 
     Raises:
-        ExportError: onnxruntime cannot run the file.
-        ImportedError: the file cannot be read, or the config gives other outputs than the file.
         OSError: a file cannot be written.
     """
     from safetensors.torch import save
 
-    made = from_onnx(path, sizes)
-    beside = output.with_suffix(".safetensors")
-    if made.weights:
-        held.write(beside, save({n: one.contiguous() for n, one in made.weights.items()}))
     text = made.found.text
-    if made.weights:
-        text += f"pretrained: {dump([beside.name]).strip()[1:-1].strip()}\n"
-    held.write(output, text.encode())
-    return made._replace(found=made.found._replace(text=text))
+    if made.weights and weights is not None:
+        held.write(weights, save({n: one.contiguous() for n, one in made.weights.items()}))
+        folder = (output or weights).absolute().parent
+        name = os.path.relpath(weights.absolute(), folder)
+        text += f"pretrained: {dump([Path(name).as_posix()]).strip()[1:-1].strip()}\n"
+    if output is not None:
+        held.write(output, text.encode())
+    return text

@@ -13,6 +13,7 @@ from netbuild.config.load import read as read_config
 from netbuild.diagnostics.exceptions import ConfigError, ImportedError
 from netbuild.exchange.importer.folding import config_text
 from netbuild.exchange.importer.module import named, read
+from netbuild.exchange.importer.recording import call
 from netbuild.exchange.importer.sampling import batch
 from netbuild.syntax.parser import from_bytes
 
@@ -123,15 +124,30 @@ def _load(built: nn.Module, module: nn.Module, graph: Graph) -> tuple[str, ...]:
     """Copy the weights into what was built, and return notes about names."""
     ours, theirs = built.state_dict(), module.state_dict()
     more = sorted({*ours} - {*theirs} - {*graph.ties})
-    less = sorted({*theirs} - {*ours})
+    same = _same(module)
+    less = sorted(name for name in {*theirs} - {*ours} if not same.get(name, {*()}) & {*ours})
     if more or less:
         raise ImportedError(_sentence("the config also has", more) or _sentence("it lacks", less))
     shapes = [n for n, one in theirs.items() if n in ours and ours[n].shape != one.shape]
     if shapes:
         raise ImportedError(_sentence("these have other shapes:", shapes))
+    again = sorted({*theirs} - {*ours})
     built.load_state_dict({name: theirs[graph.ties.get(name, name)] for name in ours})
     tied = sorted({*ours} - {*theirs})
-    return (_sentence("tied, and so in state_dict() too:", tied),) if tied else ()
+    notes = (
+        _sentence("state_dict() also has the tied", tied),
+        _sentence("state_dict() has under one name only:", again),
+    )
+    return tuple(note for note in notes if note)
+
+
+def _same(module: nn.Module) -> dict[str, set[str]]:
+    """Return for each name in `state_dict()` all names of the same tensor."""
+    found: dict[int, set[str]] = {}
+    names = dict(module.state_dict(keep_vars=True))
+    for name, one in names.items():
+        found.setdefault(id(one), set()).add(name)
+    return {name: found[id(one)] for name, one in names.items()}
 
 
 def _sentence(what: str, names: list[str]) -> str:
@@ -151,7 +167,7 @@ def _largest(
     largest = 0.0
     for size in sizes:
         x = batch(given, size, seed=100 + size)
-        ours, theirs = (_outputs(one, x) for one in (built, module))
+        ours, theirs = _outputs(built, x), _outputs(module, x, by_name=True)
         if len(ours) != len(theirs):
             message = f"the config has {len(ours)} outputs, and the module has {len(theirs)}"
             raise ImportedError(message)
@@ -164,10 +180,13 @@ def _largest(
     return largest
 
 
-def _outputs(module: nn.Module, x: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+def _outputs(
+    module: nn.Module, x: Mapping[str, torch.Tensor], *, by_name: bool = False
+) -> list[torch.Tensor]:
+    copies = {name: one.clone() for name, one in x.items()}
     torch.manual_seed(0)
     with torch.no_grad():
-        return _flat(module(*(one.clone() for one in x.values())))
+        return _flat(call(module, copies) if by_name else module(*copies.values()))
 
 
 def _flat(value: Any) -> list[torch.Tensor]:

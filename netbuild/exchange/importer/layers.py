@@ -187,6 +187,8 @@ def _nested(refs: Any, values: Any) -> Any:
 def _expect(kind: str, inputs: Mapping[str, Sym]) -> None:
     """Refuse an input whose batch is not where the layer wants it."""
     layer = LAYERS[kind]
+    if layer.drops and all(x.shared for x in inputs.values()):
+        raise Gap("all samples share what it drops, and a config draws for each sample")
     for name, x in inputs.items():
         if kind in _SEQUENCES:
             if any(len(group) > 1 for group in x.axes) and "mask" not in name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -38,13 +39,21 @@ def read(
     mode = {one: one.training for one in module.modules()}
     try:
         module.eval()
-        two, three = (record(module, batch(given, size, seed=size)) for size in BATCHES)
+        two, three = (record(_copy(module), batch(given, size, seed=size)) for size in BATCHES)
         return lifted(Converter(merged(two, three), module).network(), module)
     except Gap as gap:
         raise ImportedError(str(gap)) from gap
     finally:
         for one, training in mode.items():
             one.training = training
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    """Return a copy: some modules keep tensors of a call for the next one."""
+    try:
+        return copy.deepcopy(module)
+    except Exception:  # noqa: BLE001  a module may refuse to be copied for any reason
+        return module
 
 
 def named(

@@ -229,9 +229,7 @@ class Converter:
         shared = all(one.shared for _, one in wires) and not LAYERS[kind].for_each_sample
         return Sym(value, axes, size, dtype, shared=shared and bool(wires))
 
-    def view(
-        self, x: Sym, axes: Axes, shape: Sequence[int], kind: str, /, **arguments: Any
-    ) -> Sym:
+    def view(self, x: Sym, axes: Axes, shape: Sequence[int], kind: str, /, **arguments: Any) -> Sym:
         """Add an operation that only moves values; none if the config's value stays as it is."""
         if tuple(shape) == x.shape and kind in {"Reshape", "Flatten", "Unflatten"}:
             return x._replace(axes=axes)

@@ -169,8 +169,6 @@ def _nested(module: Any, field: str) -> Any:
     return {name: found} if found else name
 
 
-
-
 def modifiers(module: nn.Module) -> dict[str, Any]:
     """Return the keys beside the item: `freeze`, `parametrize`."""
     found: dict[str, Any] = {}

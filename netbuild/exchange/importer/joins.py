@@ -137,7 +137,9 @@ def addition_of_product(c: Converter, bias: Any, x: Any, other: Any, **named: An
 
 def einsum(c: Converter, equation: Any, *operands: Any) -> Sym:
     """Convert `einsum` where the batch is the first letter of each term."""
-    listed = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    listed = (
+        operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    )
     found = [c.sym(one) for one in listed]
     text = equation.replace(" ", "")
     if "->" not in text or "..." in text or len(found) > 2:

@@ -60,7 +60,9 @@ def merged(two: Recording, three: Recording) -> Recorded:
         if _mark(one) != _mark(other):
             message = f"for 2 samples the module calls {_mark(one)[0]}, for 3 {_mark(other)[0]}"
             raise ImportedError(message)
-        args, kwargs = (_both(a, b) for a, b in ((one.args, other.args), (one.kwargs, other.kwargs)))
+        args, kwargs = (
+            _both(a, b) for a, b in ((one.args, other.args), (one.kwargs, other.kwargs))
+        )
         calls.append(one._replace(args=args, kwargs=kwargs))
     shapes = [
         tuple(_number(a, b) for a, b in zip(one, other, strict=True))

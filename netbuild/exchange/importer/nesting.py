@@ -99,7 +99,7 @@ def _rename(box: Box) -> None:
         new = box.free(f"{new}_") if new in RESERVED else new
         box.children[new] = child
         if isinstance(child, Box) or not is_stateless(child):
-            box.notes.append(f"{child.path}: it is called {new} here: no config has this name")
+            box.notes.append(f"gap: {child.path}: it is called {new} here: no config has this name")
         if isinstance(child, Box):
             child.name = new
 
@@ -151,7 +151,7 @@ def _dissolve(box: Box, name: str) -> None:
     inner = box.children.pop(name)
     assert isinstance(inner, Box)
     box.notes.append(
-        f"{inner.path}: its layers stand here by themselves and are called {name}_…, "
+        f"gap: {inner.path}: its layers stand here by themselves and are called {name}_…, "
         "because others run between them"
     )
     box.notes += inner.notes

@@ -308,8 +308,10 @@ def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*map(function, value))
     if isinstance(value, (list, tuple)):
-        return type(value)(map(function, value)) if type(value) in {list, tuple} else tuple(
-            map(function, value)
+        return (
+            type(value)(map(function, value))
+            if type(value) in {list, tuple}
+            else tuple(map(function, value))
         )
     if isinstance(value, dict) or hasattr(value, "to_tuple"):
         return {key: function(one) for key, one in value.items()}

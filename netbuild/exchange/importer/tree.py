@@ -10,6 +10,8 @@ from netbuild.graph.value import OUTPUT, Ref
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from netbuild.components.tensor import Shape
+
 
 class Leaf(NamedTuple):
     """A layer, an operation, a block or a `Reuse` as a member of a stack."""
@@ -28,6 +30,12 @@ class Leaf(NamedTuple):
     notes: tuple[str, ...] = ()
     #: Its path in the network that was read.
     path: str = ""
+    #: The shape that an expression in its arguments knows; None if it is not known.
+    x: Shape | None = None
+    #: The values of the parameters of a block that it need not write.
+    defaults: Mapping[str, Any] = MappingProxyType({})
+    #: The name of its last copy, if it is repeated.
+    last: str = ""
 
 
 class Group(NamedTuple):
@@ -48,6 +56,10 @@ class Group(NamedTuple):
     #: Comments behind its last member.
     notes_below: tuple[str, ...] = ()
     path: str = ""
+    x: Shape | None = None
+    last: str = ""
+    #: Whether it is written as a list; None if the names of its members tell.
+    listed: bool | None = None
 
     @property
     def ports(self) -> tuple[str, ...]:

@@ -113,9 +113,7 @@ def transpose(c: Converter, x: Any, dim0: int, dim1: int) -> Sym:
     return _ordered(c, x, listed)
 
 
-def _ordered(
-    c: Converter, x: Sym, dims: list[int], kind: str = "", /, **given: Any
-) -> Sym:
+def _ordered(c: Converter, x: Sym, dims: list[int], kind: str = "", /, **given: Any) -> Sym:
     """Return a value whose torch axes have another order."""
     groups = [x.axes[d] for d in dims]
     moved = order(tuple(groups))

@@ -66,7 +66,11 @@ def convolution(rank: int, *, transposed: bool = False) -> Any:
         sizes = c.sizes(weight)
         groups = given.get("groups", 1)
         out = sizes[1] * groups if transposed else sizes[0]
-        given = {"out_channels": out, "kernel_size": list(sizes[2:]), "bias": bias is not None} | given
+        given = {
+            "out_channels": out,
+            "kernel_size": list(sizes[2:]),
+            "bias": bias is not None,
+        } | given
         return layers.emit(c, kind, _fields(kind, given), {"input": c.sym(input)}, owner)
 
     return convert
@@ -114,7 +118,9 @@ def layer_norm(
     return layers.emit(c, "LayerNorm", fields, {"input": c.sym(input)}, owner)
 
 
-def rms_norm(c: Converter, input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Any:  # noqa: A002
+def rms_norm(
+    c: Converter, input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None
+) -> Any:  # noqa: A002
     """Convert `rms_norm`."""
     sizes = list(normalized_shape)
     shape = {} if len(sizes) == 1 else {"normalized_shape": sizes}

@@ -136,7 +136,7 @@ class _Wiring:
                     notes += [*member.notes, *member.notes_below]
                     continue
             elif child.gap:
-                notes.append(f"{child.path}: {child.type}: {child.gap}")
+                notes.append(f"gap: {child.path}: {child.type}: {child.gap}")
                 continue
             else:
                 member = self._leaf(child, name, box, inputs)
@@ -159,7 +159,7 @@ class _Wiring:
         tied = _tie(node, home, first)
         if tied:
             return made._replace(modifiers={**made.modifiers, "tie": tied})
-        return made._replace(notes=(f"{node.path}: it has the weights of {node.reuses}",))
+        return made._replace(notes=(f"gap: {node.path}: it has the weights of {node.reuses}",))
 
     def _stack(self, box: Box, around: Box, inputs: Mapping[Value, str]) -> Leaf | Group:
         call = self.calls.get(box.path)
@@ -183,7 +183,7 @@ class _Wiring:
         outputs = self._outputs(box, gives, members, named)
         reads = tuple((own, self._ref(value, around, inputs)) for value, own in named.items())
         gap = self.gaps.get(box.path)
-        notes = (f"{box.path}: {gap}",) if gap else ()
+        notes = (f"gap: {box.path}: {gap}",) if gap else ()
         made = Group(box.name, box.type, tuple(named.values()), members, outputs, reads)
         return made._replace(notes=notes, notes_below=tuple(box.notes), path=box.path)
 

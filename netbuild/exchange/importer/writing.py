@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.components.tensor import Tensor
+    from netbuild.exchange.importer.parameters import Block
     from netbuild.exchange.importer.tree import Member
 
 #: A line that is longer is divided, if it can be. A stack on one line is shorter.
-_WIDTH, _SHORT = 118, 90
+_WIDTH, _SHORT = 120, 108
 
 
 def written(value: Any) -> str:
@@ -75,6 +76,10 @@ def _number(value: float) -> str:
     return re.sub(r"e([+-])0*(\d)", r"e\1\2", text).replace("e+", "e")
 
 
+#: Fields that a person names, although a bare value would fill them.
+_SAID = ("start_dim", "eps", "alpha", "beta", "offset", "correction")
+
+
 class Writer:
     """Writes stacks; `blocks` are the parameters of each block by its name, in order."""
 
@@ -88,7 +93,7 @@ class Writer:
         for member in group.members:
             yield from (f"{indent}# {line}" for note in member.notes for line in _wrapped(note))
             yield from self._member(member, indent, previous, as_list=as_list)
-            previous = Ref(member.name, member.ports[0])
+            previous = Ref(member.last or member.name, member.ports[0])
         yield from (f"{indent}# {line}" for note in group.notes_below for line in _wrapped(note))
 
     def _member(
@@ -135,7 +140,7 @@ class Writer:
             if text is None:
                 return None
             found.append(text if as_list else f"{key(member.name)}: {text}")
-            previous = Ref(member.name, member.ports[0])
+            previous = Ref(member.last or member.name, member.ports[0])
         if not as_list and len(found) > 1:
             return None
         joined = ", ".join(found)
@@ -178,8 +183,7 @@ class Writer:
         """
         beside: dict[str, Any] = {}
         if as_list and not member.name.isdecimal():
-            beside["name"] = Expression(member.name) if "$" in member.name else member.name
-        beside |= member.modifiers
+            beside["name"] = member.name
         wires = self.inputs(member, previous)
         if wires is not None:
             beside["inputs"] = wires
@@ -187,7 +191,8 @@ class Writer:
             given = results(member)
             if given is not None:
                 beside["outputs"] = given
-            return {**beside, "layers": member}
+            return {**beside, **member.modifiers, "layers": member}
+        beside |= member.modifiers
         arguments: Any = self._arguments(member)
         if arguments is None and not beside and not member.name[:1].isupper():
             return member.type
@@ -199,14 +204,18 @@ class Writer:
             return (
                 Expression(leaf.module) if "$" in leaf.module else _wire(Ref(leaf.module, OUTPUT))
             )
-        own = dict(leaf.arguments)
+        beside = leaf.defaults
+        own = {n: v for n, v in leaf.arguments.items() if n not in beside or beside[n] != v}
         if not own:
             return None
+        layer = LAYERS.get(leaf.type)
+        order = self.blocks.get(leaf.type) or tuple(layer.model_fields if layer else ())
         if leaf.type in self.blocks:
-            bare = next(iter(self.blocks[leaf.type]), None)
+            bare = next(iter(order), None)
         else:
-            layer = LAYERS.get(leaf.type)
             bare = bare_field(layer) if layer else None
+            bare = None if bare in _SAID else bare
+        own = {n: own[n] for n in order if n in own} | own
         if len(own) == 1 and bare in own and not isinstance(own[bare], dict | bool | None):
             return own[bare]
         return own
@@ -236,7 +245,7 @@ def _needs_names(member: Member) -> bool:
     if isinstance(member, Group):
         return len(names) > 1 or names != ["input"]
     if member.module is not None or member.type not in LAYERS:
-        return len(names) > 1
+        return len(names) > 1 or (member.module is None and names != ["input"])
     layer = LAYERS[member.type]
     if layer.names_inputs:
         return names != ["x"]
@@ -263,7 +272,7 @@ def results(group: Group) -> Any:
     refs = list(outputs.values())
     last = group.members[-1] if group.members else None
     if list(outputs) == [OUTPUT]:
-        if last is not None and refs[0] == Ref(last.name, last.ports[0]):
+        if last is not None and refs[0] == Ref(last.last or last.name, last.ports[0]):
             return None
         return _wire(refs[0])
     if len(refs) > 1 and all(
@@ -275,6 +284,8 @@ def results(group: Group) -> Any:
 
 def is_list(group: Group) -> bool:
     """Whether the members of a stack are a list: their names are their positions."""
+    if group.listed is not None:
+        return group.listed
     names = [member.name for member in group.members]
     if all(name == str(n) for n, name in enumerate(names)):
         return True
@@ -298,15 +309,37 @@ def _wrapped(note: str) -> list[str]:
     return textwrap.wrap(note, 96, break_long_words=False, break_on_hyphens=False)
 
 
-def config(root: Group, inputs: Mapping[str, Tensor], name: str) -> str:
+def config(
+    root: Group, inputs: Mapping[str, Tensor], name: str, blocks: Sequence[Block] = ()
+) -> str:
     """Return the text of a config."""
-    writer = Writer({})
+    writer = Writer({block.name: tuple(block.params) for block in blocks})
     lines = [f"name: {written(name)}", *_inputs(root, inputs)]
+    if blocks:
+        lines.append("blocks:")
+        for block in blocks:
+            lines += _definition(writer, block)
     lines += ["layers:", *writer.lines(root, "  ")]
     given = results(root)
     if given is not None:
         lines.append(f"outputs: {written(given)}")
     return "\n".join(lines) + "\n"
+
+
+def _definition(writer: Writer, block: Block) -> Iterator[str]:
+    """Yield the lines of a block."""
+    yield f"  {block.name}:"
+    if block.params:
+        yield f"    params: {written(dict(block.params))}"
+    given = results(block.body)
+    if given is not None:
+        yield f"    outputs: {written(given)}"
+    inner = writer.flow(block.body)
+    if inner is not None and is_list(block.body) and len(inner) <= _SHORT:
+        yield f"    layers: {inner}"
+        return
+    yield "    layers:"
+    yield from writer.lines(block.body, "      ")
 
 
 def _inputs(root: Group, inputs: Mapping[str, Tensor]) -> list[str]:

@@ -4,52 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netbuild.checks.trace import infer
 from netbuild.components.layers.layer import Layer
-from netbuild.components.layers.made import Made
-from netbuild.components.layers.named import Named
+from netbuild.config.load import read
 from netbuild.exchange.importer.network import Network, Node, Stack
 from netbuild.graph.graph import results, stacks
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
-    from netbuild.graph.row import Block, Row
+    from netbuild.graph.row import Row
+
+
+def graph_of(text: str) -> Graph:
+    """Return the graph of a config's text."""
+    return infer(read(from_bytes("network.yaml", text.encode())))
 
 
 def network_of(graph: Graph) -> Network:
-    """Return the network of a graph, as a reader would have read it."""
-    inner = stacks(graph)
-    calls = {
-        path: _module(path, stack.member.module)
-        for path, stack in inner.items()
-        if stack.member.module is not None
-    }
+    """Return the network of a graph, as a reader would have read it.
+
+    The graph has no Constant that keeps the value of its input: a reader knows the values only.
+    """
     found = {
         path: Stack(
             path,
-            stack.block.type or _class(path),
-            calls.get(path),
-            dict(stack.reads and {v: k for v, k in stack.reads.items()}),
+            stack.block.type or "Sequential",
+            _module(path, stack.member.module),
+            stack.reads,
         )
-        for path, stack in inner.items()
+        for path, stack in stacks(graph).items()
     }
-    nodes = tuple(_node(row) for row in graph.rows)
+    nodes = tuple(map(_node, graph.rows))
     return Network(graph.config.name, graph.config.inputs, nodes, results(graph), found)
 
 
-def _module(path: str, name: str) -> str:
+def _module(path: str, name: str | None) -> str | None:
     above = path.rpartition(".")[0]
-    return f"{above}.{name}" if above else name
-
-
-def _class(path: str) -> str:
-    return "Sequential"
+    return f"{above}.{name}" if above and name else name
 
 
 def _node(row: Row) -> Node:
     layer = row.layer
     names = layer.input_names(len(row.sources))
-    if layer.names_inputs:
-        names = tuple(layer.input_names(len(row.sources)))
     return Node(
         row.path,
         row.item.type.text if row.item.type.text != "Reuse" else row.type,

@@ -31,7 +31,9 @@ def add(converter: Converter, tensor: torch.Tensor, path: str | None = None) -> 
         kept = {"persistent": True} if path else {}
         path = path or converter.names.free(converter.call.place.path, "constant")
         dtype = _dtype(tensor)
-        return converter.add(path, "Constant", values(tensor) | kept, (), tuple(tensor.shape), dtype)
+        return converter.add(
+            path, "Constant", values(tensor) | kept, (), tuple(tensor.shape), dtype
+        )
     if path:
         given = {"persistent": True}
         return converter.add(path, "Constant", given, [("input", made)], made.shape, made.dtype)
@@ -62,7 +64,11 @@ def _constant(converter: Converter, tensor: torch.Tensor) -> Sym:
 
 
 def _operation(
-    converter: Converter, kind: str, given: dict[str, Any], x: list[Sym] | dict[str, Sym], shape: Any
+    converter: Converter,
+    kind: str,
+    given: dict[str, Any],
+    x: list[Sym] | dict[str, Sym],
+    shape: Any,
 ) -> Sym:
     return converter.operation(kind, given, x, plain(len(shape) + 1), shape)
 
@@ -86,7 +92,13 @@ def _sum(converter: Converter, tensor: torch.Tensor) -> Sym | None:
     if tensor.is_floating_point() or tensor.dtype == torch.bool or tensor.dim() > 2:
         return None
     side = isqrt(tensor.numel())
-    table = tensor if tensor.dim() == 2 else tensor.view(side, side) if side**2 == tensor.numel() else None
+    table = (
+        tensor
+        if tensor.dim() == 2
+        else tensor.view(side, side)
+        if side**2 == tensor.numel()
+        else None
+    )
     if table is None or min(table.shape) < 3:
         return None
     column, row = table[:, 0], table[0] - table[0, 0]

@@ -112,12 +112,13 @@ def compared(
     mode = {one: one.training for one in module.modules()}
     try:
         difference = _largest(built.eval(), module.eval(), given, SIZES)
-        draws = any(row.layer.draws for row in graph.rows if row.is_built)
-        training = not draws and _in_training(built, module, given, mode)
     finally:
         for one, training_ in mode.items():
             one.training = training_
-    return found._replace(difference=difference, training=training, notes=notes)
+    draws = any(row.layer.draws for row in graph.rows if row.is_built)
+    gap = None if draws else _in_training(built, module, given)
+    gaps = found.gaps if gap is None else (("", gap),)
+    return found._replace(difference=difference, training=not draws, notes=notes, gaps=gaps)
 
 
 def _load(built: nn.Module, module: nn.Module, graph: Graph) -> tuple[str, ...]:
@@ -181,10 +182,10 @@ def _largest(
 
 
 def _outputs(
-    module: nn.Module, x: Mapping[str, torch.Tensor], *, by_name: bool = False
+    module: nn.Module, x: Mapping[str, torch.Tensor], *, by_name: bool = False, seed: int = 0
 ) -> list[torch.Tensor]:
     copies = {name: one.clone() for name, one in x.items()}
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     with torch.no_grad():
         return _flat(call(module, copies) if by_name else module(*copies.values()))
 
@@ -210,25 +211,20 @@ def _difference(number: int, one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def _in_training(
-    built: nn.Module,
-    module: nn.Module,
-    given: Mapping[str, torch.Tensor],
-    mode: Mapping[nn.Module, bool],
-) -> bool:
-    """Compare both in training mode, on copies; whether that was possible."""
-    if not any(mode.values()):
-        return False
+    built: nn.Module, module: nn.Module, given: Mapping[str, torch.Tensor]
+) -> str | None:
+    """Compare both in training mode, on copies; return why they differ."""
     try:
-        theirs = copy.deepcopy(module)
-    except Exception:  # noqa: BLE001  a module may refuse to be copied for any reason
-        return False
-    ours = copy.deepcopy(built)
-    for one, training in zip(theirs.modules(), mode.values(), strict=False):
-        one.training = training
-    _largest(builder_train(ours), theirs, given, SIZES[-1:])
-    return True
-
-
-def builder_train(module: nn.Module) -> nn.Module:
-    """Put all layers into training mode."""
-    return module.train()
+        theirs = copy.deepcopy(module).train()
+        x = batch(given, SIZES[-1], seed=0)
+        first, second = (_outputs(theirs, x, by_name=True, seed=seed) for seed in (0, 1))
+    except Exception:  # noqa: BLE001  it may refuse copies, or ask for more in training
+        return None
+    if not all(map(torch.equal, first, second)):
+        return "in training the module draws random numbers that the config does not have"
+    theirs, ours = copy.deepcopy(module).train(), copy.deepcopy(built).train()
+    try:
+        _largest(ours, theirs, given, SIZES[-1:])
+    except ImportedError as error:
+        return f"in training the module computes something else: {error}"
+    return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netbuild.exchange.importer.network import Network
+    from netbuild.exchange.importer.recording import Recording
 
 
 def read(
@@ -40,12 +41,26 @@ def read(
     try:
         module.eval()
         two, three = (record(_copy(module), batch(given, size, seed=size)) for size in BATCHES)
-        return lifted(Converter(merged(two, three), module).network(), module)
+        recorded = merged(two, three, _in_training(module, given))
+        return lifted(Converter(recorded, module).network(), module)
     except Gap as gap:
         raise ImportedError(str(gap)) from gap
     finally:
         for one, training in mode.items():
             one.training = training
+
+
+def _in_training(
+    module: nn.Module, given: Mapping[str, torch.Tensor]
+) -> Recording | None:
+    """Return a recording in training mode, if the module takes a batch of two samples there."""
+    other = _copy(module)
+    if other is module:
+        return None
+    try:
+        return record(other.train(), batch(given, BATCHES[0], seed=BATCHES[0]))
+    except Exception:  # noqa: BLE001  training may ask for what is not given, such as targets
+        return None
 
 
 def _copy(module: nn.Module) -> nn.Module:

@@ -8,11 +8,12 @@ which each layer is written out, which is written otherwise.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.exchange.importer import writing
 from netbuild.exchange.importer.blocks import folded
 from netbuild.exchange.importer.growing import with_one_input
+from netbuild.exchange.importer.joining import with_results_first
 from netbuild.exchange.importer.shapes import with_shapes
 from netbuild.exchange.importer.wiring import nested
 
@@ -21,15 +22,45 @@ if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
 
 
+class Written(NamedTuple):
+    """The text of a config, and its gaps: what a config cannot hold, or not under its name."""
+
+    text: str
+    gaps: tuple[str, ...]
+
+
+#: The lines that an other order of additions has to save.
+_WORTH = 3
+
+
 def config_text(network: Network) -> str:
     """Return the text of a config for a network. Each gap is a comment at its place."""
+    return config_of(network).text
+
+
+def config_of(network: Network) -> Written:
+    """Return the config for a network, with its gaps."""
     network = with_one_input(network)
+    text, blocks = _folded(network)
+    if len({re.sub(r"\d+$", "", block) for block in blocks}) < len(blocks):
+        # an addition that some blocks lack stands for its first input there
+        other, _ = _folded(with_results_first(network))
+        if other.count("\n") <= text.count("\n") - _WORTH:
+            text = other
+    gaps = re.findall(r"^ *# gap: (.*(?:\n *#   .*)*)", text, re.MULTILINE)
+    return Written(text, tuple(re.sub(r"\n *#  ", "", gap) for gap in gaps))
+
+
+def _folded(network: Network) -> tuple[str, list[str]]:
+    """Return the text of a config, and the names of its blocks."""
     tree, name = nested(network), _name(network.name)
     plain = writing.config(tree, network.inputs, name)
     graph = _graph(plain)
     root, blocks = folded(with_shapes(tree, network, graph))
     text = writing.config(root, network.inputs, name, blocks)
-    return text if _agree(graph, _graph(text)) else plain
+    if _agree(graph, _graph(text)):
+        return text, [block.name for block in blocks]
+    return plain, []
 
 
 def plain_text(network: Network) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -304,9 +305,9 @@ def key(name: str) -> str:
 
 
 def _wrapped(note: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(note, 96, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        note, 96, break_long_words=False, break_on_hyphens=False, subsequent_indent="  "
+    )
 
 
 def config(
@@ -321,7 +322,7 @@ def config(
             lines += _definition(writer, block)
     lines += ["layers:", *writer.lines(root, "  ")]
     given = results(root)
-    if given is not None:
+    if given:
         lines.append(f"outputs: {written(given)}")
     return "\n".join(lines) + "\n"
 

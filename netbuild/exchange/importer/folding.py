@@ -54,18 +54,18 @@ def config_of(network: Network) -> Written:
 def _folded(network: Network) -> tuple[str, list[str]]:
     """Return the text of a config, and the names of its blocks."""
     tree, name = nested(network), _name(network.name)
-    plain = writing.config(tree, network.inputs, name)
-    graph = _graph(plain)
+    plain = writing.config(tree, network, name)
+    graph = graph_of(plain)
     root, blocks = folded(with_shapes(tree, network, graph))
-    text = writing.config(root, network.inputs, name, blocks)
-    if _agree(graph, _graph(text)):
+    text = writing.config(root, network, name, blocks)
+    if _agree(graph, graph_of(text)):
         return text, [block.name for block in blocks]
     return plain, []
 
 
 def plain_text(network: Network) -> str:
     """Return the config with each layer written out."""
-    return writing.config(nested(with_one_input(network)), network.inputs, _name(network.name))
+    return writing.config(nested(with_one_input(network)), network, _name(network.name))
 
 
 def _name(name: str) -> str:
@@ -73,7 +73,8 @@ def _name(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_") or "network"
 
 
-def _graph(text: str) -> Graph:
+def graph_of(text: str) -> Graph:
+    """Return the graph of the text of a config."""
     from netbuild.checks.trace import infer
     from netbuild.config.load import read
     from netbuild.syntax.parser import from_bytes

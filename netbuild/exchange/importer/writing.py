@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.components.tensor import Tensor
+    from netbuild.exchange.importer.network import Network
     from netbuild.exchange.importer.parameters import Block
     from netbuild.exchange.importer.tree import Member
 
@@ -310,12 +311,11 @@ def _wrapped(note: str) -> list[str]:
     )
 
 
-def config(
-    root: Group, inputs: Mapping[str, Tensor], name: str, blocks: Sequence[Block] = ()
-) -> str:
+def config(root: Group, network: Network, name: str, blocks: Sequence[Block] = ()) -> str:
     """Return the text of a config."""
     writer = Writer({block.name: tuple(block.params) for block in blocks})
-    lines = [f"name: {written(name)}", *_inputs(root, inputs)]
+    lines = [f"# {line}" for note in network.notes for line in _wrapped(note)]
+    lines += [f"name: {written(name)}", *_inputs(root, network.inputs)]
     if blocks:
         lines.append("blocks:")
         for block in blocks:

@@ -34,7 +34,7 @@ _FOR_EACH_AXIS = (
     *("scale_factor", "size"),
 )
 #: Fields that torch does not print. A config has their defaults, and a comment says so.
-_UNPRINTED = {
+UNPRINTED = {
     "AvgPool1d": ("ceil_mode", "count_include_pad"),
     "AvgPool2d": ("ceil_mode", "count_include_pad", "divisor_override"),
     "AvgPool3d": ("ceil_mode", "count_include_pad", "divisor_override"),
@@ -42,10 +42,13 @@ _UNPRINTED = {
     "PairwiseDistance": ("p", "eps", "keepdim"),
     "RNN": ("nonlinearity",),
     "RNNCell": ("nonlinearity",),
-    "Upsample": ("align_corners",),
+    "Upsample": ("align_corners", "recompute_scale_factor"),
+    "PReLU": ("init",),
+    "Hardswish": ("inplace",),
+    "Hardsigmoid": ("inplace",),
 }
-#: Arguments that follow from others: `bias` of a norm is `affine`.
-_FOLLOWING = {"bias": "affine"}
+#: A norm without weights has no bias either, whatever torch prints.
+_AFFINE = ("affine", "elementwise_affine")
 
 
 class Module(NamedTuple):
@@ -117,7 +120,7 @@ def _unprinted(nodes: Sequence[Node]) -> tuple[str, ...]:
     """Return a comment for each type whose text lacks some fields."""
     found = []
     for type_ in dict.fromkeys(node.type for node in nodes if not node.gap):
-        fields = _UNPRINTED.get(type_, ())
+        fields = UNPRINTED.get(type_, ())
         if fields:
             *front, last = fields
             names = f"{', '.join(front)} and {last}" if front else last
@@ -257,16 +260,19 @@ def _arguments(module: Module, layer: type[Layer]) -> Iterator[tuple[str, Any]]:
     fields = list(layer.model_fields)
     written = dict(zip(fields, map(ast.literal_eval, call.args), strict=False))
     written |= {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg}
-    for other in [name for name in _FOLLOWING if name in written and name not in fields]:
-        if written.pop(other) != written.get(_FOLLOWING[other]):
-            raise ValueError(f"netbuild has no field {other} of {module.type}")
+    if any(written.get(name) is False for name in _AFFINE):
+        written.pop("bias", None)
     if "batch_first" in fields:
         written.setdefault("batch_first", False)  # torch's default; a config has true
     for name, value in written.items():
         if name not in fields:
             raise ValueError(f"netbuild has no field {name} of {module.type}")
         own = _plain(name, value)
-        if own != layer.model_fields[name].default and not _follows(name, own, written):
+        if own != layer.model_fields[name].default and not (
+            name == "stride"
+            and layer.model_fields[name].default is None
+            and _is_kernel(own, written)
+        ):
             yield name, own
 
 
@@ -279,7 +285,6 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def _follows(name: str, value: Any, written: Mapping[str, Any]) -> bool:
-    """Whether a field has its default by another one: the stride of a pool is its kernel."""
-    pool = "kernel_size" in written and "out_channels" not in written
-    return name == "stride" and pool and value == _plain("kernel_size", written["kernel_size"])
+def _is_kernel(stride: Any, written: Mapping[str, Any]) -> bool:
+    """Whether the stride of a pool is its kernel, which is the default."""
+    return bool(stride == _plain("kernel_size", written.get("kernel_size")))

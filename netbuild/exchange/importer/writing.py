@@ -314,7 +314,7 @@ def _wrapped(note: str) -> list[str]:
 def config(root: Group, network: Network, name: str, blocks: Sequence[Block] = ()) -> str:
     """Return the text of a config."""
     writer = Writer({block.name: tuple(block.params) for block in blocks})
-    lines = [f"# {line}" for note in network.notes for line in _wrapped(note)]
+    lines = [f"# {line}" for note in network.notes for line in textwrap.wrap(note, 98)]
     lines += [f"name: {written(name)}", *_inputs(root, network.inputs)]
     if blocks:
         lines.append("blocks:")

@@ -41,26 +41,23 @@ def config_text(network: Network) -> str:
 def config_of(network: Network) -> Written:
     """Return the config for a network, with its gaps."""
     network = with_one_input(network)
-    text, blocks = _folded(network)
-    if len({re.sub(r"\d+$", "", block) for block in blocks}) < len(blocks):
-        # an addition that some blocks lack stands for its first input there
-        other, _ = _folded(with_results_first(network))
+    text = _folded(network)
+    turned = with_results_first(network)
+    if turned != network:  # a sum that some blocks lack stands for its first input there
+        other = _folded(turned)
         if other.count("\n") <= text.count("\n") - _WORTH:
             text = other
     gaps = re.findall(r"^ *# gap: (.*(?:\n *#   .*)*)", text, re.MULTILINE)
     return Written(text, tuple(re.sub(r"\n *#  ", "", gap) for gap in gaps))
 
 
-def _folded(network: Network) -> tuple[str, list[str]]:
-    """Return the text of a config, and the names of its blocks."""
+def _folded(network: Network) -> str:
     tree, name = nested(network), _name(network.name)
     plain = writing.config(tree, network, name)
     graph = graph_of(plain)
     root, blocks = folded(with_shapes(tree, network, graph))
     text = writing.config(root, network, name, blocks)
-    if _agree(graph, graph_of(text)):
-        return text, [block.name for block in blocks]
-    return plain, []
+    return text if _agree(graph, graph_of(text)) else plain
 
 
 def plain_text(network: Network) -> str:

@@ -166,7 +166,11 @@ class Writer:
         found: list[str] = []
         for name, value in body.items():
             if isinstance(value, Group):
-                found += [f"{inner}{name}:", *self.lines(value, f"{inner}  ")]
+                short = self.flow(value)
+                if short is not None and len(inner) + len(short) + len("layers: ") <= _SHORT:
+                    found.append(f"{inner}{name}: {short}")
+                else:
+                    found += [f"{inner}{name}:", *self.lines(value, f"{inner}  ")]
             else:
                 found.append(
                     f"{inner}{name}: {written(value)}" if value is not None else f"{inner}{name}:"

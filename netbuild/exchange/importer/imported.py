@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from netbuild.builder import module as builder
+from netbuild.checks.indices import lookups
 from netbuild.checks.trace import infer
 from netbuild.config.load import read as read_config
 from netbuild.diagnostics.exceptions import ConfigError, ImportedError
-from netbuild.exchange.importer.folding import config_text
+from netbuild.exchange.importer.folding import config_of
 from netbuild.exchange.importer.module import named, read
+from netbuild.exchange.importer.recording import call
 from netbuild.exchange.importer.sampling import batch
+from netbuild.runs import held
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from torch import nn
 
@@ -34,15 +38,16 @@ _LISTED = 5
 class Imported(NamedTuple):
     """A config, and how far its outputs are from the module's.
 
-    `difference` is None if a gap or noise left nothing to compare. `gaps` are the paths and the
-    reasons of what a config cannot hold, and `notes` are sentences about names in `state_dict()`.
+    `difference` is None if gaps left nothing to compare. `training` tells whether training was
+    compared too. `gaps` are sentences about what a config cannot hold, and `notes` are sentences
+    about names in `state_dict()`.
     """
 
     text: str
     network: Network
-    difference: float | None
-    training: bool
-    gaps: tuple[tuple[str, str], ...]
+    difference: float | None = None
+    training: bool = False
+    gaps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -73,12 +78,10 @@ def imported(
     """Return the config of a module with what the comparison found; it raises as `from_module`."""
     given = named(module, inputs)
     network = read(module, given)
-    text = config_text(network)
-    gaps = tuple((node.path, node.gap) for node in network.nodes if node.gap)
-    if gaps:
-        return Imported(text, network, None, training=False, gaps=gaps)
-    graph = _graph(text)
-    return compared(Imported(text, network, None, training=False, gaps=()), graph, module, given)
+    made = config_of(network)
+    if made.gaps:
+        return Imported(made.text, network, gaps=made.gaps)
+    return compared(Imported(made.text, network), _graph(made.text), module, given)
 
 
 def _graph(text: str) -> Graph:
@@ -108,30 +111,71 @@ def compared(
     """
     built = builder.module(graph)
     notes = _load(built, module, graph)
+    given = _within(graph, given)
     mode = {one: one.training for one in module.modules()}
     try:
         difference = _largest(built.eval(), module.eval(), given, SIZES)
-        draws = any(row.layer.draws for row in graph.rows if row.is_built)
-        training = not draws and _in_training(built, module, given, mode)
     finally:
         for one, training_ in mode.items():
             one.training = training_
-    return found._replace(difference=difference, training=training, notes=notes)
+    draws = any(row.layer.draws for row in graph.rows if row.is_built)
+    gap = None if draws else _in_training(built, module, given)
+    found = found._replace(difference=difference, training=not draws, notes=notes)
+    if gap is None:
+        return found
+    made = config_of(found.network._replace(notes=(*found.network.notes, gap)))
+    return found._replace(text=made.text, gaps=made.gaps)
+
+
+def _within(graph: Graph, given: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return samples whose whole numbers reach the bounds of the layers that look them up."""
+    found = dict(given)
+    for one in lookups(graph):
+        x = found.get(one.value.port) if not one.value.path else None
+        if x is not None and not x.is_floating_point() and x.numel() > 1:
+            least, most = max(one.lookup.least, 0), one.lookup.most
+            wide = x.clone()
+            wide.view(-1)[0], wide.view(-1)[1] = int(least), int(most)
+            found[one.value.port] = wide
+    return found
+
+
+def write_weights(module: nn.Module, path: Path) -> None:
+    """Write the weights of a module to a file of safetensors, completely or not at all."""
+    from safetensors.torch import save
+
+    tensors = {name: one.detach().clone().contiguous() for name, one in module.state_dict().items()}
+    held.write(path, save(tensors))
 
 
 def _load(built: nn.Module, module: nn.Module, graph: Graph) -> tuple[str, ...]:
     """Copy the weights into what was built, and return notes about names."""
     ours, theirs = built.state_dict(), module.state_dict()
     more = sorted({*ours} - {*theirs} - {*graph.ties})
-    less = sorted({*theirs} - {*ours})
+    same = _same(module)
+    less = sorted(name for name in {*theirs} - {*ours} if not same.get(name, {*()}) & {*ours})
     if more or less:
         raise ImportedError(_sentence("the config also has", more) or _sentence("it lacks", less))
     shapes = [n for n, one in theirs.items() if n in ours and ours[n].shape != one.shape]
     if shapes:
         raise ImportedError(_sentence("these have other shapes:", shapes))
+    again = sorted({*theirs} - {*ours})
     built.load_state_dict({name: theirs[graph.ties.get(name, name)] for name in ours})
     tied = sorted({*ours} - {*theirs})
-    return (_sentence("tied, and so in state_dict() too:", tied),) if tied else ()
+    notes = (
+        _sentence("state_dict() also has the tied", tied),
+        _sentence("state_dict() has under one name only:", again),
+    )
+    return tuple(note for note in notes if note)
+
+
+def _same(module: nn.Module) -> dict[str, set[str]]:
+    """Return for each name in `state_dict()` all names of the same tensor."""
+    found: dict[int, set[str]] = {}
+    names = dict(module.state_dict(keep_vars=True))
+    for name, one in names.items():
+        found.setdefault(id(one), set()).add(name)
+    return {name: found[id(one)] for name, one in names.items()}
 
 
 def _sentence(what: str, names: list[str]) -> str:
@@ -151,7 +195,7 @@ def _largest(
     largest = 0.0
     for size in sizes:
         x = batch(given, size, seed=100 + size)
-        ours, theirs = (_outputs(one, x) for one in (built, module))
+        ours, theirs = _outputs(built, x), _outputs(module, x, by_name=True)
         if len(ours) != len(theirs):
             message = f"the config has {len(ours)} outputs, and the module has {len(theirs)}"
             raise ImportedError(message)
@@ -164,10 +208,13 @@ def _largest(
     return largest
 
 
-def _outputs(module: nn.Module, x: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
-    torch.manual_seed(0)
+def _outputs(
+    module: nn.Module, x: Mapping[str, torch.Tensor], *, by_name: bool = False, seed: int = 0
+) -> list[torch.Tensor]:
+    copies = {name: one.clone() for name, one in x.items()}
+    torch.manual_seed(seed)
     with torch.no_grad():
-        return _flat(module(*(one.clone() for one in x.values())))
+        return _flat(call(module, copies) if by_name else module(*copies.values()))
 
 
 def _flat(value: Any) -> list[torch.Tensor]:
@@ -191,25 +238,21 @@ def _difference(number: int, one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def _in_training(
-    built: nn.Module,
-    module: nn.Module,
-    given: Mapping[str, torch.Tensor],
-    mode: Mapping[nn.Module, bool],
-) -> bool:
-    """Compare both in training mode, on copies; whether that was possible."""
-    if not any(mode.values()):
-        return False
+    built: nn.Module, module: nn.Module, given: Mapping[str, torch.Tensor]
+) -> str | None:
+    """Compare both in training mode, on copies; return why they differ."""
     try:
-        theirs = copy.deepcopy(module)
-    except Exception:  # noqa: BLE001  a module may refuse to be copied for any reason
-        return False
-    ours = copy.deepcopy(built)
-    for one, training in zip(theirs.modules(), mode.values(), strict=False):
-        one.training = training
-    _largest(builder_train(ours), theirs, given, SIZES[-1:])
-    return True
-
-
-def builder_train(module: nn.Module) -> nn.Module:
-    """Put all layers into training mode."""
-    return module.train()
+        x = batch(given, SIZES[-1], seed=0)
+        first, second = (
+            _outputs(copy.deepcopy(module).train(), x, by_name=True, seed=seed) for seed in (0, 1)
+        )
+    except Exception:  # noqa: BLE001  it may refuse copies, or ask for more in training
+        return None
+    if not all(map(torch.equal, first, second)):
+        return "in training the module draws random numbers that the config does not have"
+    theirs, ours = copy.deepcopy(module).train(), copy.deepcopy(built).train()
+    try:
+        _largest(ours, theirs, given, SIZES[-1:])
+    except ImportedError as error:
+        return f"in training the module computes something else: {error}"
+    return None

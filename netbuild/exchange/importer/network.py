@@ -62,3 +62,5 @@ class Network(NamedTuple):
     outputs: Mapping[str, Value]
     #: The stacks around the nodes, by path.
     stacks: Mapping[str, Stack] = MappingProxyType({})
+    #: Comments at the head of the config.
+    notes: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.components.tensor import Tensor
+    from netbuild.exchange.importer.network import Network
     from netbuild.exchange.importer.parameters import Block
     from netbuild.exchange.importer.tree import Member
 
@@ -164,7 +166,11 @@ class Writer:
         found: list[str] = []
         for name, value in body.items():
             if isinstance(value, Group):
-                found += [f"{inner}{name}:", *self.lines(value, f"{inner}  ")]
+                short = self.flow(value)
+                if short is not None and len(inner) + len(short) + len("layers: ") <= _SHORT:
+                    found.append(f"{inner}{name}: {short}")
+                else:
+                    found += [f"{inner}{name}:", *self.lines(value, f"{inner}  ")]
             else:
                 found.append(
                     f"{inner}{name}: {written(value)}" if value is not None else f"{inner}{name}:"
@@ -227,12 +233,17 @@ class Writer:
             needs = isinstance(member, Group) and previous is None
             return _NOTHING if needs else None
         named = _needs_names(member)
-        if len(reads) == 1 and reads[0][1] == previous and not named:
+        if len(reads) == 1 and reads[0][1] == previous and not named and not _may_read(member):
             return None
         if named:
             return {own: _wire(ref) for own, ref in reads}
         wires = [_wire(ref) for _, ref in reads]
         return wires[0] if len(wires) == 1 else wires
+
+
+def _may_read(member: Member) -> bool:
+    """Whether a member reads nothing unless its inputs are written, as a Constant does."""
+    return not isinstance(member, Group) and member.type == "Constant"
 
 
 #: A stack that reads nothing still names an input, where nothing stands before it.
@@ -304,24 +315,23 @@ def key(name: str) -> str:
 
 
 def _wrapped(note: str) -> list[str]:
-    import textwrap
+    return textwrap.wrap(
+        note, 96, break_long_words=False, break_on_hyphens=False, subsequent_indent="  "
+    )
 
-    return textwrap.wrap(note, 96, break_long_words=False, break_on_hyphens=False)
 
-
-def config(
-    root: Group, inputs: Mapping[str, Tensor], name: str, blocks: Sequence[Block] = ()
-) -> str:
+def config(root: Group, network: Network, name: str, blocks: Sequence[Block] = ()) -> str:
     """Return the text of a config."""
     writer = Writer({block.name: tuple(block.params) for block in blocks})
-    lines = [f"name: {written(name)}", *_inputs(root, inputs)]
+    lines = [f"# {line}" for note in network.notes for line in textwrap.wrap(note, 98)]
+    lines += [f"name: {written(name)}", *_inputs(root, network.inputs)]
     if blocks:
         lines.append("blocks:")
         for block in blocks:
             lines += _definition(writer, block)
     lines += ["layers:", *writer.lines(root, "  ")]
     given = results(root)
-    if given is not None:
+    if given:
         lines.append(f"outputs: {written(given)}")
     return "\n".join(lines) + "\n"
 

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from netbuild.exchange.importer.imported import Imported
 
 
-def import_(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
+def import_(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="MODULE:CALL|-",
-            help="What makes the module: torchvision.models:resnet18, nets.py:Net(width=8). With -, "
+            metavar="MODULE:CALL|FILE.onnx|-",
+            help="What makes the module: torchvision.models:resnet18, nets.py:Net(width=8). A file "
+            "of ONNX. With -, "
             "print(model) of an nn.Sequential on standard input.",
         ),
     ],
@@ -69,20 +70,21 @@ def import_(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     \b
     netbuild import torchvision.models:resnet50 --input 3,224,224 -o resnet50.yaml
     netbuild import "nets.py:Net(width=8)" --input image=1,28,28 --input length=:int64
+    netbuild import net.onnx -o net.yaml
     python -c "print(model)" | netbuild import - --input 784
 
     The module runs on random samples, and its calls become layers. The config is then built again
-    and compared with the module: names and shapes in state_dict(), outputs with the same weights for
-    batches of 1, 2 and 5 samples. If they differ, nothing is written. What a config cannot hold is
-    a comment that begins with "gap"; the rest is written, and the exit code is 1.
+    and compared with the module: names and shapes in state_dict(), outputs with the same weights
+    for batches of 1, 2 and 5 samples. If they differ, nothing is written. What a config cannot hold
+    is a comment that begins with "gap"; the rest is written, and the exit code is 1. A file of ONNX
+    brings its weights, and onnxruntime runs it for the comparison.
     """
+    if source.lower().endswith(".onnx"):
+        _onnx(Path(source), output, inputs or [], weights, given=call, overwrite=overwrite)
+        return
     if not inputs:
         fail("--input says the shape of an input, such as --input 3,224,224")
-    for path in (output, weights):
-        if path is not None and not path.parent.is_dir():
-            fail(f"there is no folder {path.parent}")
-        if path is not None and path.exists() and not overwrite:
-            fail(f"{path} already exists: --overwrite replaces it")
+    _expect_free(output, weights, overwrite=overwrite)
     if source == "-":
         text, gaps, said = _printed(inputs)
     else:
@@ -99,6 +101,32 @@ def import_(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         for gap in gaps:
             say(f"gap: {gap}", err=True)
         raise typer.Exit(FAULTS)
+
+
+def _expect_free(*files: Path | None, overwrite: bool) -> None:
+    """Refuse files that would be replaced, and a folder that is not there."""
+    for path in files:
+        if path is not None and not path.parent.is_dir():
+            fail(f"there is no folder {path.parent}")
+        if path is not None and path.exists() and not overwrite:
+            fail(f"{path} already exists: --overwrite replaces it")
+
+
+def _onnx(
+    source: Path,
+    output: Path | None,
+    inputs: list[str],
+    weights: Path | None,
+    *,
+    given: str | None,
+    overwrite: bool,
+) -> None:
+    """Import a file of ONNX."""
+    from netbuild.cli.import_onnx import from_file
+
+    if given is not None:
+        fail("--call is for a module: a file of ONNX has no arguments")
+    from_file(source, output, inputs, weights=weights, overwrite=overwrite)
 
 
 def _arguments(call: str | None) -> dict[str, Any]:

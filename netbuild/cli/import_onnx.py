@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def from_file(
     path: Path,
     output: Path | None,
-    sizes: Sequence[tuple[int, ...]] = (),
+    inputs: Sequence[str] = (),
     *,
     weights: Path | None = None,
     overwrite: bool = False,
@@ -28,7 +28,7 @@ def from_file(
     Args:
         path: the file.
         output: the config.
-        sizes: the sizes of the inputs without the batch, where the file leaves them open.
+        inputs: the sizes of the inputs as `--input` gives them, where the file leaves them open.
         weights: the file of weights; None puts it beside the config, with its name.
         overwrite: whether existing files are replaced.
     """
@@ -42,9 +42,11 @@ def from_file(
         import onnxruntime  # noqa: F401
 
         from netbuild.exchange.importer.onnx.imported import from_onnx, keep
+        from netbuild.exchange.importer.written_inputs import shapes
     from netbuild.diagnostics.exceptions import ExportError, ImportedError
 
     try:
+        sizes = {name: shape for name, (shape, _) in shapes(inputs).items()}
         made = from_onnx(path, sizes)
     except (ExportError, ImportedError) as error:
         fail(str(error), FAULTS)
@@ -55,8 +57,8 @@ def from_file(
     if output is None:
         say(text, nl=False)
     say(_said(made, output or path, weights), err=True)
-    for place, reason in made.found.gaps:
-        say(f"gap: {place}: {reason}", err=True)
+    for gap in made.found.gaps:
+        say(f"gap: {gap}", err=True)
     if made.found.gaps:
         raise typer.Exit(FAULTS)
 

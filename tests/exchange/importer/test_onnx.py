@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import typer
 from onnx import TensorProto, helper, numpy_helper, save
 from torch import nn
 from typer.testing import CliRunner
 
 import netbuild
+from netbuild.cli import app
 from netbuild.cli.import_onnx import from_file
 from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange import onnx_file
@@ -165,7 +165,7 @@ def test_open_sizes_are_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, [node("Relu", "x")], shape=["n", 3, "height", "width"])
     with pytest.raises(ImportedError, match="the file leaves sizes of x open: name them"):
         from_onnx(path)
-    assert "[3, 4, 5]" in from_onnx(path, [(3, 4, 5)]).found.text
+    assert "[3, 4, 5]" in from_onnx(path, {"": (3, 4, 5)}).found.text
 
 
 def test_an_operator_without_counterpart(tmp_path: Path) -> None:
@@ -246,14 +246,14 @@ def test_a_config_names_its_weights(tmp_path: Path) -> None:
     nodes = [node("Flatten", "x", "f"), node("Gemm", "f w b")]
     held = weights(w=numbers(216, 4), b=numbers(4))
     path, config = write(tmp_path, nodes, held), tmp_path / "back.yaml"
-    done = CliRunner().invoke(app_of(path, config), [])
+    done = CliRunner().invoke(app, ["import", str(path), "-o", str(config)])
     assert done.exit_code == 0
     assert "back.yaml: 5 lines, and 868 numbers in" in done.stderr
     assert config.read_text("utf-8").endswith("pretrained: back.safetensors\n")
     built = netbuild.build(config)
     found = next(one for name, one in built.state_dict().items() if name.endswith("weight"))
     assert torch.equal(found, torch.tensor(numpy_helper.to_array(held[0]).T))
-    again = CliRunner().invoke(app_of(path, config), [])
+    again = CliRunner().invoke(app, ["import", str(path), "-o", str(config)])
     assert again.exit_code == 2
     assert "back.yaml already exists: --overwrite replaces it" in again.stderr
 
@@ -261,14 +261,7 @@ def test_a_config_names_its_weights(tmp_path: Path) -> None:
 def test_a_gap_is_exit_code_1(tmp_path: Path) -> None:
     """The config is written, and the command names what it lacks."""
     path = write(tmp_path, [node("Relu", "x", "a"), node("Hardmax", "a")])
-    done = CliRunner().invoke(app_of(path, tmp_path / "back.yaml"), [])
+    done = CliRunner().invoke(app, ["import", str(path), "-o", str(tmp_path / "back.yaml")])
     assert done.exit_code == 1
-    assert "gap: hardmax: Hardmax has no counterpart in a config" in done.stderr
+    assert "gap: hardmax: Hardmax: Hardmax has no counterpart in a config" in done.stderr
     assert "ReLU" in (tmp_path / "back.yaml").read_text("utf-8")
-
-
-def app_of(path: Path, output: Path) -> typer.Typer:
-    """Return a command that imports a file."""
-    app = typer.Typer()
-    app.command()(lambda: from_file(path, output))
-    return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -48,10 +49,13 @@ class OnnxModule(nn.Module):
 
     Args:
         path: the file.
-        sizes: the sizes of the inputs without the batch, where the file leaves them open.
+        sizes: the sizes of inputs without the batch, by name, where the file leaves them open. A
+            single input needs no name.
     """
 
-    def __init__(self, path: Path, sizes: Sequence[tuple[int, ...]] = ()) -> None:
+    def __init__(
+        self, path: Path, sizes: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    ) -> None:
         super().__init__()
         model = _loaded(path)
         self.constants = _constants(model)
@@ -286,12 +290,16 @@ def _constant(step: Step) -> torch.Tensor:
 
 
 def _inputs(
-    model: Any, constants: Iterable[str], sizes: Sequence[tuple[int, ...]]
+    model: Any, constants: Iterable[str], sizes: Mapping[str, tuple[int, ...]]
 ) -> tuple[list[Input], int | None]:
     """Return the inputs, and the number of samples in a batch if the file fixes it."""
     found, batches = [], set()
     read = [one for one in model.graph.input if one.name not in {*constants}]
-    for number, one in enumerate(read):
+    other = next((n for n in sizes if n and n not in {one.name for one in read}), None)
+    if other is not None:
+        names = ", ".join(one.name for one in read)
+        raise ImportedError(f"the file has no input {other}: its inputs are {names}")
+    for one in read:
         kind = one.type.tensor_type
         if kind.elem_type not in _READ:
             raise ImportedError(f"the input {one.name} has a type that a config does not have")
@@ -299,7 +307,7 @@ def _inputs(
         if not dims:
             raise ImportedError(f"the input {one.name} has no axis for the batch")
         batches.add(dims[0])
-        shape = sizes[number] if number < len(sizes) else tuple(dims[1:])
+        shape = sizes.get(one.name) or sizes.get("") or tuple(dims[1:])
         if None in shape or len(shape) != len(dims) - 1:
             message = (
                 f"the file leaves sizes of {one.name} open: name them, as in --input 3,224,224"

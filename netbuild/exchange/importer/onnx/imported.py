@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from netbuild.runs import held
 from netbuild.syntax.dump import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
 
 class ImportedFile(NamedTuple):
@@ -33,12 +34,14 @@ class ImportedFile(NamedTuple):
     sizes: tuple[int, ...]
 
 
-def from_onnx(path: Path, sizes: Sequence[tuple[int, ...]] = ()) -> ImportedFile:
+def from_onnx(
+    path: Path, sizes: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+) -> ImportedFile:
     """Return a file of ONNX as a config with weights.
 
     Args:
         path: the file.
-        sizes: the sizes of the inputs without the batch, where the file leaves them open.
+        sizes: the sizes of inputs without the batch, by name, where the file leaves them open.
 
     Raises:
         ExportError: onnxruntime cannot run the file.

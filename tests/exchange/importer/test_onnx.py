@@ -180,6 +180,21 @@ def test_an_operator_without_counterpart(tmp_path: Path) -> None:
     assert "Hardmax" in comment
 
 
+def test_what_has_no_counterpart_and_cannot_run(tmp_path: Path) -> None:
+    """Operators of another domain, inputs that do not fit, and training are one sentence each."""
+    held = weights(w=numbers(4, 5, 3, 3), g=numbers(3))
+    norm = node("BatchNormalization", "x g g g g", "y m v", training_mode=1)
+    for nodes, message in (
+        ([node("Conv", "x w")], r"Conv_0 \(Conv\) cannot be computed"),
+        ([node("Fancy", "x")], "Fancy_0: Fancy has no counterpart in a config"),
+        ([norm], "BatchNormalization_0 is in training: export the network in evaluation"),
+    ):
+        used = {name for one in nodes for name in one.input}
+        path = write(tmp_path, nodes, [one for one in held if one.name in used])
+        with pytest.raises(ImportedError, match=message):
+            from_onnx(path)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [(b"no model", "is not a file of ONNX that can be read"), (b"", "is not a file of ONNX")],

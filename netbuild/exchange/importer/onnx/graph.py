@@ -83,13 +83,32 @@ class OnnxModule(nn.Module):
             if building:
                 self._prepare(step, values, known)
                 values |= {n: self.get_parameter(p) for n, p in self.held.items()}
-            y = self._computed(step, values)
-            several = y if isinstance(y, (tuple, list)) else (y,)
+            several = self._results(step, values)
             values |= dict(zip(step.outputs, several, strict=False))
             if step.type == "Constant" or (step.inputs and {*step.inputs} <= known | {""}):
                 known |= {*step.outputs}
         found = {plain(name): values[name] for name in self.results}
         return next(iter(found.values())) if len(found) == 1 else found
+
+    def _results(self, step: Step, values: Mapping[str, torch.Tensor | None]) -> Sequence[Any]:
+        """Return the results of a step.
+
+        Raises:
+            ImportedError: its inputs do not fit it.
+        """
+        try:
+            y = self._computed(step, values)
+            several = y if isinstance(y, (tuple, list)) else (y,)
+            if len(several) < len([name for name in step.outputs if name]):
+                y = unknown(step, [one for n in step.inputs if (one := values[n]) is not None])
+                several = y if isinstance(y, (tuple, list)) else (y,)
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+            if isinstance(error, ImportedError):
+                raise
+            first = (str(error).splitlines() or [""])[0]
+            message = f"{step.name} ({step.type}) cannot be computed: {first}"
+            raise ImportedError(message) from error
+        return several
 
     def _computed(self, step: Step, values: Mapping[str, torch.Tensor | None]) -> Any:
         if step.outputs[0] in self.layers:
@@ -122,6 +141,8 @@ class OnnxModule(nn.Module):
         if self._is_layer(step, weights):
             names = tuple(step.inputs[at] for at in weights)
             key = (step.type, names, repr(sorted(step.attributes.items(), key=str)))
+            if step.type.endswith("Normalization"):  # exporters write equal statistics once
+                key = (*key, step.outputs)
             if key not in self._made:
                 x = values[step.inputs[1 if step.type == "Gather" else 0]]
                 made = layers.MAKERS[step.type](step, x, weights).eval()
@@ -245,8 +266,12 @@ def unknown(step: Step, given: Sequence[torch.Tensor]) -> Any:
         ends = [helper.make_tensor_value_info(n, TensorProto.UNDEFINED, None) for n in step.outputs]
         graph = helper.make_graph([node], "node", infos, ends)
         opset = [helper.make_opsetid("", step.opset)]
-        run = ReferenceEvaluator(helper.make_model(graph, opset_imports=opset))
-        y = run.run(None, {n: v.numpy() for n, v in zip(names, x, strict=True)})
+        try:
+            run = ReferenceEvaluator(helper.make_model(graph, opset_imports=opset))
+            y = run.run(None, {n: v.numpy() for n, v in zip(names, x, strict=True)})
+        except Exception as error:  # its exceptions have no public base
+            message = f"{step.name}: {step.type} has no counterpart in a config"
+            raise ImportedError(message) from error
         made = tuple(torch.from_numpy(one.copy()) for one in y)
         return made[0] if len(made) == 1 else made
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netbuild.exchange.importer.imported import Imported
 
 
-def import_(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
+def import_(
     source: Annotated[
         str,
         typer.Argument(

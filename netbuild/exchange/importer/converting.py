@@ -15,14 +15,18 @@ from netbuild.exchange.importer.layouts import Axes, Gap, Sym, plain, renumbered
 from netbuild.exchange.importer.merging import Fixed, Times, Varying
 from netbuild.exchange.importer.naming import Names
 from netbuild.exchange.importer.network import Network, Node, Stack
-from netbuild.exchange.importer.recording import Ref
+from netbuild.exchange.importer.recording import Ref, refs
 from netbuild.graph.value import OUTPUT, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.exchange.importer.merging import Recorded
-    from netbuild.exchange.importer.recording import Call, Place
+    from netbuild.exchange.importer.recording import Call
+
+
+#: The dtypes of a config.
+_DTYPES = {"float32", "int64", "int32", "uint8", "bool"}
 
 
 class Converter:
@@ -60,6 +64,7 @@ class Converter:
             self.call = call
             self.convert(torch_calls.convert)
         outputs = self.outputs()
+        self.nodes += _uncalled(self.module, self.nodes)
         stacks = {
             path: Stack(path, type(place.module).__name__, place.again)
             for path, place in self.recorded.places.items()
@@ -72,13 +77,18 @@ class Converter:
         """Convert the call at hand; if a config cannot hold it, it becomes a gap."""
         call = self.call
         try:
+            unread = next(
+                (self.gaps[r] for r in refs((call.args, call.kwargs)) if r in self.gaps), None
+            )
+            if unread is not None:
+                raise Unread(unread)
             if call.stale:
                 raise Gap("it reads a tensor that was changed in place through another one")
             if reads_values(call.target):
                 raise Gap("what comes next depends on a value, and a config has no such branch")
             result = function(self)
         except Unread as error:
-            self.gap_results(call.result, str(error))
+            self.guessed(str(error))
         except Gap as gap:
             self.gap(str(gap))
         else:
@@ -93,20 +103,39 @@ class Converter:
                 self.assign(ref, one)
 
     def gap(self, reason: str) -> None:
-        """Add a node for a call that a config cannot hold."""
+        """Add a node for a call that a config cannot hold. What comes next reads its results."""
         call = self.call
         kind = type(call.target).__name__ if call.path is not None else name_of(call.target)
         path = call.path if call.path is not None else self.names.free(call.place.path, kind)
-        self.nodes.append(Node(path, kind, {}, (), gap=reason))
-        self.gap_results(call.result, path)
+        if any(node.path == path for node in self.nodes):
+            path = self.names.free(call.place.path, kind)
+        reads: list[tuple[str, Value]] = []
+        for ref in refs((call.args, call.kwargs)):
+            found = self.values.get(ref)
+            if isinstance(found, Sym):
+                reads = [("input", found.value)]
+                break
+        outputs = self.guessed(path)
+        self.nodes.append(Node(path, kind, {}, tuple(reads), outputs, gap=reason))
 
-    def gap_results(self, refs: Any, path: str) -> None:
-        """Note that the results are unknown because of the gap at a path."""
-        if isinstance(refs, Ref):
-            self.gaps[refs] = path
-        elif isinstance(refs, (list, tuple)):
-            for ref in refs:
-                self.gap_results(ref, path)
+    def guessed(self, path: str) -> dict[str, Tensor]:
+        """Give the results of the call at hand values of a gap, with the shapes that came."""
+        outputs = {}
+        results = list(refs(self.call.result))
+        for number, ref in enumerate(results):
+            port = OUTPUT if len(results) == 1 else str(number)
+            sizes = self.recorded.shapes[ref]
+            batch = [d for d, n in enumerate(sizes) if not isinstance(n, int)]
+            dtype = self.dtype(ref)
+            known = dtype in _DTYPES
+            if not known or len(batch) > 1 or (batch and sizes[batch[0]] != Times(1)):
+                self.gaps[ref] = path
+                continue
+            shape = tuple(n for d, n in enumerate(sizes) if d not in batch)
+            axes = renumbered((0,) if d in batch else (1,) for d in range(len(sizes)))
+            outputs[port] = Tensor(shape, dtype)
+            self.values[ref] = Sym(Value(path, port), axes, shape, dtype, shared=not batch)
+        return outputs
 
     def sym(self, value: Any) -> Sym:
         """Return the value of an argument of the call: a tensor.
@@ -282,6 +311,27 @@ class Converter:
         return found
 
 
+def _uncalled(module: torch.nn.Module, nodes: Sequence[Node]) -> list[Node]:
+    """Return a gap for each module with weights that no call reads."""
+    paths = {node.path for node in nodes}
+    state = module.state_dict(keep_vars=True)
+    read, seen = set(), set()
+    for name, tensor in state.items():
+        parts = name.split(".")
+        if any(".".join(parts[:n]) in paths for n in range(1, len(parts) + 1)):
+            read.add(name)
+            seen.add(id(tensor))
+    left = [name for name, one in state.items() if name not in read and id(one) not in seen]
+    found: dict[str, Node] = {}
+    for name in left:
+        parts = name.split(".")
+        tops = (".".join(parts[:n]) for n in range(1, len(parts) + 1))
+        top = next(t for t in tops if not any(r == t or r.startswith(f"{t}.") for r in read))
+        kind = type(module.get_submodule(top)).__name__ if top != name else "Parameter"
+        found[top] = Node(top, kind, {}, (), gap="forward does not read it in evaluation")
+    return list(found.values())
+
+
 class Unread(Exception):  # noqa: N818  not a failure of its own
     """A call reads what comes from a gap. The message is the gap's path."""
 
@@ -302,8 +352,6 @@ def _named(value: Any, name: str = "") -> list[tuple[str, Any]]:
 
 def _fused(recorded: Recorded) -> set[Ref]:
     """Return the results that one call alone reads, in the same statement."""
-    from netbuild.exchange.importer.recording import refs
-
     readers: dict[Ref, list[Call]] = {}
     makers: dict[Ref, Call] = {}
     for call in recorded.calls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netbuild.exchange.importer.layouts import Gap, Sym, axis, position, renumbered, without
+from netbuild.exchange.importer.layouts import Gap, Sym, axis, plain, position, renumbered, without
 from netbuild.exchange.importer.merging import Fixed, Times, Varying
 from netbuild.exchange.importer.recording import Ref
 
@@ -123,6 +123,8 @@ def _take(c: Converter, x: Sym, d: int, index: Any) -> Sym:
     """Return the places of an axis that a tensor names, which all samples share."""
     places = c.sym(index)
     if not places.shared:
+        if d == 0 and x.shared and x.axes == ((1,), (2,)) and places.plain:
+            return _rows(c, x, places)
         raise Gap("it reads places that differ from sample to sample")
     if places.dtype == "bool":
         raise Gap("it reads the places of a mask, so its size depends on values")
@@ -141,3 +143,13 @@ def _take(c: Converter, x: Sym, d: int, index: Any) -> Sym:
     groups = [*x.axes[:d], *[(1,)] * len(own_sizes), *x.axes[d + 1 :]]
     shape = [*shape[:number], *own_sizes, *shape[number + 1 :]]
     return c.reshaped(taken, renumbered(groups), shape)
+
+
+def _rows(c: Converter, table: Sym, places: Sym) -> Sym:
+    """Return the rows of a table that the places of each sample name."""
+    count, width = prod(places.shape), table.shape[1]
+    column = c.reshaped(places, plain(3), (count, 1))
+    given = [table, column]
+    found = c.operation("TakeAlongDim", {"dim": 1}, given, plain(3), (count, width), table.dtype)
+    shape = (*places.shape, width)
+    return c.reshaped(found._replace(shared=False), plain(len(shape) + 1), shape)

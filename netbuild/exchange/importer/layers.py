@@ -218,7 +218,7 @@ def _expect(kind: str, inputs: Mapping[str, Sym]) -> None:
 def _result(c: Converter, kind: str, x: Sym, ref: Ref) -> tuple[Axes, tuple[int, ...]]:
     """Return the axes and the shape of a result."""
     sizes = c.sizes(ref)
-    if kind in _SEQUENCES or any(len(sizes) != x.rank + extra for extra in (0,)) and x.plain:
+    if kind in _SEQUENCES or (any(len(sizes) != x.rank + extra for extra in (0,)) and x.plain):
         if kind == "Embedding":
             return _longer(x, sizes)
         batch = next((d for d, n in enumerate(sizes) if isinstance(n, Times)), None)

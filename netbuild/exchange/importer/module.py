@@ -40,7 +40,7 @@ def read(
     mode = {one: one.training for one in module.modules()}
     try:
         module.eval()
-        two, three = (record(_copy(module), batch(given, size, seed=size)) for size in BATCHES)
+        two, three = (_recorded(_copy(module), given, size) for size in BATCHES)
         recorded = merged(two, three, _in_training(module, given))
         return lifted(Converter(recorded, module).network(), module)
     except Gap as gap:
@@ -50,9 +50,23 @@ def read(
             one.training = training
 
 
-def _in_training(
-    module: nn.Module, given: Mapping[str, torch.Tensor]
-) -> Recording | None:
+def _recorded(module: nn.Module, given: Mapping[str, torch.Tensor], size: int) -> Recording:
+    """Return a recording of a batch of random samples.
+
+    Raises:
+        ImportedError: the module does not run on them.
+    """
+    try:
+        return record(module, batch(given, size, seed=size))
+    except ImportedError:
+        raise
+    except Exception as error:
+        first = str(error).strip().split("\n")[0]
+        message = f"the module does not run on the inputs: {type(error).__name__}: {first}"
+        raise ImportedError(message) from error
+
+
+def _in_training(module: nn.Module, given: Mapping[str, torch.Tensor]) -> Recording | None:
     """Return a recording in training mode, if the module takes a batch of two samples there."""
     other = _copy(module)
     if other is module:

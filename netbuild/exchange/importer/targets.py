@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-
 def module_of(target: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
     """Return the module that a target makes.
 
@@ -43,7 +42,7 @@ def module_of(target: str, arguments: Mapping[str, Any] | None = None) -> nn.Mod
             raise ImportedError(f"{name} in {place} is no class, no function and no nn.Module")
         try:
             found = found(*given, **{**named, **(arguments or {})})
-        except Exception as error:  # noqa: BLE001  it is the code of somebody else
+        except Exception as error:
             message = f"{target} raises {type(error).__name__}: {error}"
             raise ImportedError(message) from error
     elif given or named or arguments:
@@ -82,7 +81,7 @@ def _imported(place: str) -> ModuleType:
         if error.name and (place == error.name or place.startswith(f"{error.name}.")):
             raise ImportedError(f"there is no module {place}") from error
         raise ImportedError(f"{place} needs {error.name}, which is not installed") from error
-    except Exception as error:  # noqa: BLE001  it is the code of somebody else
+    except Exception as error:
         message = f"{place} cannot be imported: {type(error).__name__}: {error}"
         raise ImportedError(message) from error
 
@@ -129,5 +128,3 @@ def _sample(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
         return torch.randn(shape)
     found = torch.arange(torch.Size(shape).numel()).reshape(shape) % 2
     return found.to(dtype)
-
-

@@ -47,8 +47,7 @@ def convert(converter: Converter) -> Any:
         return formulas.convert(converter)
     name = name_of(call.target)
     if name not in TABLE:
-        message = f"{name} has no counterpart in a config"
-        raise Gap(message)
+        raise Gap("a config has no counterpart")
     named = {key: one for key, one in call.kwargs.items() if key != "out" or one is not None}
     try:
         given = signature(TABLE[name]).bind(converter, *call.args, **named)

@@ -311,7 +311,7 @@ def triangle(kind: str) -> Any:
     return convert
 
 
-def pad(c: Converter, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Sym:  # noqa: A002
+def pad(c: Converter, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Sym:
     """Convert `pad`."""
     x = c.sym(x)
     sides = list(pad)
@@ -332,14 +332,14 @@ def pad(c: Converter, x: Any, pad: Any, mode: str = "constant", value: Any = Non
 
 TABLE: dict[str, Any] = {
     **dict.fromkeys(("view", "reshape", "view_as", "reshape_as"), reshape),
-    **{"flatten": flatten, "ravel": flatten, "unflatten": unflatten},
-    **{"permute": permute, "transpose": transpose, "swapaxes": transpose, "swapdims": transpose},
-    **{"movedim": movedim, "moveaxis": movedim, "T": transposed, "mT": transposed, "t": transposed},
-    **{"squeeze": squeeze, "unsqueeze": unsqueeze},
+    "flatten": flatten, "ravel": flatten, "unflatten": unflatten,
+    "permute": permute, "transpose": transpose, "swapaxes": transpose, "swapdims": transpose,
+    "movedim": movedim, "moveaxis": movedim, "T": transposed, "mT": transposed, "t": transposed,
+    "squeeze": squeeze, "unsqueeze": unsqueeze,
     **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expand),
-    **{"repeat": repeat, "tile": repeat, "repeat_interleave": repeat_interleave},
-    **{"chunk": chunk, "split": divided, "unbind": unbind, "roll": roll, "flip": flip},
-    **{"tril": triangle("Tril"), "triu": triangle("Triu"), "pad": pad},
-    **{"getitem": indexing.getitem, "select": indexing.selected, "narrow": indexing.narrowed},
-    **{"index_select": indexing.index_select},
+    "repeat": repeat, "tile": repeat, "repeat_interleave": repeat_interleave,
+    "chunk": chunk, "split": divided, "unbind": unbind, "roll": roll, "flip": flip,
+    "tril": triangle("Tril"), "triu": triangle("Triu"), "pad": pad,
+    "getitem": indexing.getitem, "select": indexing.selected, "narrow": indexing.narrowed,
+    "index_select": indexing.index_select,
 }

@@ -120,7 +120,7 @@ def layer_norm(
 
 def rms_norm(
     c: Converter, input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None
-) -> Any:  # noqa: A002
+) -> Any:
     """Convert `rms_norm`."""
     sizes = list(normalized_shape)
     shape = {} if len(sizes) == 1 else {"normalized_shape": sizes}
@@ -166,6 +166,6 @@ TABLE: dict[str, Any] = {
     "linear": linear,
     **{f"conv{rank}d": convolution(rank) for rank in (1, 2, 3)},
     **{f"conv_transpose{rank}d": convolution(rank, transposed=True) for rank in (1, 2, 3)},
-    **{"batch_norm": batch_norm, "layer_norm": layer_norm, "rms_norm": rms_norm},
-    **{"group_norm": group_norm, "embedding": embedding, "prelu": prelu},
+    "batch_norm": batch_norm, "layer_norm": layer_norm, "rms_norm": rms_norm,
+    "group_norm": group_norm, "embedding": embedding, "prelu": prelu,
 }

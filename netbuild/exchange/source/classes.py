@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.layers.constant import Constant
@@ -203,7 +204,11 @@ class Class:
         if first.module is not None:
             return []
         if isinstance(first.part, Row) and first.part.layer.is_tensor:
-            return self.tensor(part, first.part)
+            if not part.is_repeated:
+                return self.tensor(part, first.part)
+            turns = range(max(map(len, part.runs)))
+            each = (replace(part, runs=[run[n : n + 1] for run in part.runs]) for n in turns)
+            return [line for one in each for line in self.tensor(one, _row(one.places[0]))]
         if not part.has_module:
             return []
         if not part.is_optional:
@@ -223,8 +228,9 @@ class Class:
         """Return the statements that make a parameter or a constant."""
         name = part.first.name
         if isinstance(row.layer, Constant):
-            self.annotations.append(f"{name}: Tensor")
-            self.needs.imports.add("from torch import Tensor")
+            if is_attribute(name):
+                self.annotations.append(f"{name}: Tensor")
+                self.needs.imports.add("from torch import Tensor")
             last = {} if row.layer.persistent else {"persistent": Text("False")}
             if row.layer.source is None:
                 return forward.held(self, name)
@@ -240,7 +246,11 @@ class Class:
         filled = self.initial(part.places[0].path)
         self.needs.imports.add("import torch")
         kind = "empty" if filled else "zeros"
+        sizes = sizes or (Argument(Text("()")),)
         made = call("nn.Parameter", Group(f"torch.{kind}(", sizes))
+        if not is_attribute(name):
+            made = call("self.register_parameter", literal(name), made)
+            return [*lines(made, 8), *filled]
         return [*lines(made, 8, f"self.{name} = "), *filled]
 
     def constant(self, part: Part) -> Code:
@@ -267,7 +277,12 @@ class Class:
             if part.has_module
         ):
             return f'self["{name}"]'
-        return f"self.{name}"
+        if is_attribute(name):
+            return f"self.{name}"
+        rows = (place.member for part in self.kind.parts for place in part.places)
+        row = next(member.part for member in rows if member.name == name)
+        is_constant = isinstance(row, Row) and isinstance(row.layer, Constant)
+        return f'self.get_{"buffer" if is_constant else "parameter"}("{name}")'
 
     def attribute(self, code: Code) -> Code:
         """Return an expression of parameters in `forward`, which reads them from `self`."""

@@ -34,7 +34,8 @@ class Ending:
         if initializer is None:
             return []
         name = path.rpartition(".")[2]
-        return lines(self.filled(f"self.{name}", initializer), 8)
+        tensor = f"self.{name}" if name.isidentifier() else f'self.get_parameter("{name}")'
+        return lines(self.filled(tensor, initializer), 8)
 
     def filled(self, tensor: str, initializer: Initializer) -> Code:
         """Return the call that fills a tensor."""
@@ -109,7 +110,16 @@ class Ending:
         """Yield the statements that freeze weights, for whole stacks where all are frozen."""
         if self.graph.block is not None and any(row.frozen for row in self.graph.rows):
             for path in _frozen(self.graph.block, ""):
-                yield f"        {self.module(path)}.requires_grad_(False)"
+                yield from self.freeze(path)
+
+    def freeze(self, path: str) -> Iterator[str]:
+        """Yield the statements that freeze a stack or a layer, but not what it shares."""
+        row = self.rows.get(path)
+        if row is None or not (row.ties or row.layer.is_tensor):
+            yield f"        {self.module(path)}.requires_grad_(False)"
+            return
+        for name in row.parameters:
+            yield f"        {self.tensor(state_key(path, name))}.requires_grad_(False)"
 
     def masks(self) -> Iterator[str]:
         """Yield the statements that keep torch's encoders from shortcuts that masks exclude."""
@@ -184,7 +194,7 @@ def _frozen(block: Block, path: str) -> list[str]:
 def _is_frozen(block: Block) -> bool:
     rows = [*_rows(block)]
     learned = [row for row in rows if row.parameters]
-    return bool(learned) and all(row.frozen for row in learned)
+    return bool(learned) and all(row.frozen and not row.ties for row in learned)
 
 
 def _rows(block: Block) -> Iterator[Row]:

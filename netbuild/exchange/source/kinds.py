@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from netbuild.exchange.source.constructors import expression
 from netbuild.exchange.source.fitting import Scope
 from netbuild.exchange.source.layout import ApartError, Part, Stack, layout
+from netbuild.exchange.source.needs import RESERVED, own_names
 from netbuild.exchange.source.recording import is_loop
 from netbuild.graph.graph import stacks
 from netbuild.graph.row import Block, Row
@@ -76,7 +77,7 @@ class Kinds:
         self.kind_of: dict[str, Kind] = {}
         self.kinds: list[Kind] = []
         self.settled: set[Hashable] = set()
-        self.taken = {"OrderedDict", "Tensor", "Net"}
+        self.taken = {*RESERVED, *own_names()}
         self.constants = dict(graph.config.names)
         root = Stack("", graph.block, dict(graph.config.inputs))  # type: ignore[arg-type]
         self.collect(root, "root")

@@ -29,6 +29,15 @@ _IMPORTS = {
 }
 
 
+#: The names that a file may import, which no class of it can have.
+RESERVED = frozenset((*_IMPORTS, "F", "OrderedDict", "Self", "math", "np", "samples", "train"))
+
+
+def own_names() -> frozenset[str]:
+    """Return the names of the modules of netbuild that a file may define."""
+    return frozenset(_definitions("modules")) | frozenset(_definitions("recomputing"))
+
+
 @dataclass
 class Needs:
     """The imports of a file, and the definitions that it takes from netbuild."""

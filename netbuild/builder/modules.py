@@ -53,8 +53,10 @@ class _SwitchableNorm(nn.Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         c = num_features
-        self.register_parameter("weight", nn.Parameter(torch.empty(c)) if affine else None)
-        self.register_parameter("bias", nn.Parameter(torch.empty(c)) if affine and bias else None)
+        weight = nn.Parameter(torch.empty(c)) if affine else None
+        self.register_parameter("weight", weight)
+        shift = nn.Parameter(torch.empty(c)) if affine and bias else None
+        self.register_parameter("bias", shift)
         self.mean_weight = nn.Parameter(torch.empty(3))
         self.var_weight = nn.Parameter(torch.empty(3))
         if track_running_stats:
@@ -117,7 +119,8 @@ class _SwitchableNorm(nn.Module):
         if x.size(1) != self.num_features:
             raise ValueError(f"expected {self.num_features} channels, got {x.size(1)}")
         if x[0, 0].numel() == 1:
-            raise ValueError(f"expected more than 1 value per channel, got {tuple(x.shape)}")
+            shape = tuple(x.shape)
+            raise ValueError(f"expected more than 1 value per channel, got {shape}")
 
     def _of_batch(self, mean: Tensor, var: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Return the mean and the variance of a batch, or their running values: (1, C) each.
@@ -223,7 +226,12 @@ class FrozenEmbedding(nn.Embedding):
 class _Packed(nn.RNNBase):
     """A recurrent layer that reads each sample up to its own end, packed as torch wants it."""
 
-    def forward(self, input: Tensor, hx: Any = None, lengths: Tensor | None = None) -> Any:  # noqa: A002  torch's name
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002  torch's name
+        hx: Any = None,
+        lengths: Tensor | None = None,
+    ) -> Any:
         """Return what torch's layer returns; (N, L, *) has zeros behind the end of each sample.
 
         Args:
@@ -237,12 +245,13 @@ class _Packed(nn.RNNBase):
         if lengths is None or lengths.is_meta:  # a meta tensor has no numbers
             return super().forward(input, hx)
         ends = lengths.cpu()  # torch packs by lengths on the CPU
-        if int(ends.min()) < 1 or int(ends.max()) > input.size(1):
-            message = f"lengths are from {int(ends.min())} to {int(ends.max())}"
-            raise RuntimeError(f"{message}, and a sequence has 1 to {input.size(1)} steps")
-        packed = rnn.pack_padded_sequence(input, ends, batch_first=True, enforce_sorted=False)
+        least, most, steps = int(ends.min()), int(ends.max()), input.size(1)
+        if least < 1 or most > steps:
+            message = f"lengths are from {least} to {most}"
+            raise RuntimeError(f"{message}, and a sequence has 1 to {steps} steps")
+        packed = rnn.pack_padded_sequence(input, ends, True, enforce_sorted=False)
         y, last = super().forward(packed, hx)
-        padded, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=input.size(1))
+        padded, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=steps)
         return padded, last
 
 

@@ -15,7 +15,8 @@ def recomputed(stack: nn.Module, *x: Tensor) -> Any:
     """
     first = _Vectors(stack)
     second = _Unmoved(stack, first)
-    return checkpoint(stack, *x, use_reentrant=False, context_fn=lambda: (first, second))
+    both = (first, second)
+    return checkpoint(stack, *x, use_reentrant=False, context_fn=lambda: both)
 
 
 #: The buffers that change in training: of norms, and of a spectral norm.
@@ -26,11 +27,14 @@ class _Vectors(AbstractContextManager[None]):
     """Remembers the vectors with which the spectral norms of a stack have computed."""
 
     def __init__(self, stack: nn.Module) -> None:
-        self.norms = [m for m in stack.modules() if isinstance(getattr(m, "_u", None), Tensor)]
+        modules = stack.modules()
+        self.norms = [m for m in modules if isinstance(getattr(m, "_u", None), Tensor)]
         self.vectors: list[dict[str, Tensor]] = []
 
     def __exit__(self, *_: object) -> None:
-        self.vectors = [{n: getattr(m, n).clone() for n in ("_u", "_v")} for m in self.norms]
+        names = ("_u", "_v")
+        norms = self.norms
+        self.vectors = [{n: getattr(m, n).clone() for n in names} for m in norms]
 
 
 class _Unmoved(AbstractContextManager[None]):

@@ -1,0 +1,345 @@
+"""Functions that only move values: other shapes, other orders, parts of an axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netbuild.exchange.importer import indexing
+from netbuild.exchange.importer.layouts import (
+    Gap,
+    Sym,
+    axis,
+    order,
+    plain,
+    position,
+    renumbered,
+    split,
+    without,
+)
+from netbuild.exchange.importer.merging import Times, Varying
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.exchange.importer.converting import Converter
+
+
+def _listed(values: Sequence[Any]) -> list[Any]:
+    """Return the sizes of `x.view(2, 3)` and of `x.view((2, 3))`."""
+    listed = values[0] if len(values) == 1 and isinstance(values[0], (list, tuple)) else values
+    if isinstance(listed, Times) or any(isinstance(one, Varying) for one in listed):
+        listed = [listed] if isinstance(listed, Times) else listed
+    if any(isinstance(one, Varying) for one in listed):
+        raise Gap("a size depends on the number of samples")
+    return list(listed)
+
+
+def reshape(c: Converter, x: Any, *sizes: Any, shape: Any = None, size: Any = None) -> Sym:
+    """Convert `view` and `reshape`."""
+    x = c.sym(x)
+    given = _listed(sizes or (shape or size,))
+    if given and not isinstance(given[0], (int, Times)):
+        raise Gap("it reads the same memory as another dtype")
+    target = c.sizes(c.call.result)
+    batch = next((d for d, n in enumerate(target) if isinstance(n, Times)), None)
+    if batch is None:
+        return _shared_reshape(c, x, target)
+    axes, new = split(x, target, batch, target[batch].factor)
+    if len(new) == 1 and len(x.shape) > 1 and axes == plain(2):
+        return c.view(x, axes, new, "Flatten")
+    written = list(new)
+    open_ = [d for d, n in enumerate(given) if n == -1 and d != batch]
+    if open_ and axes == plain(len(target)):
+        written[open_[0] - 1] = -1
+    return c.view(x, axes, new, "Reshape", shape=written)
+
+
+def _shared_reshape(c: Converter, x: Sym, target: tuple[int, ...]) -> Sym:
+    if not x.shared:
+        raise Gap("its result has no axis of the batch")
+    lead = x.batch == 0 and target[:1] == (1,)
+    axes = plain(len(target)) if lead else tuple((d + 1,) for d in range(len(target)))
+    return c.reshaped(x, axes, target[1:] if lead else target)
+
+
+def flatten(c: Converter, x: Any, start_dim: int = 0, end_dim: int = -1) -> Sym:
+    """Convert `flatten`."""
+    found = c.sym(x)
+    if not found.plain or start_dim in {0, -found.rank}:
+        return reshape(c, x, [1])
+    first, last = position(start_dim, found.rank), position(end_dim, found.rank)
+    if first == last:
+        return found
+    sizes = c.sizes(c.call.result)
+    given = {} if start_dim == 1 else {"start_dim": start_dim}
+    given |= {} if last == found.rank - 1 else {"end_dim": end_dim}
+    return c.view(found, plain(len(sizes)), sizes[1:], "Flatten", **given)
+
+
+def unflatten(c: Converter, x: Any, dim: int, sizes: Any = None, **named: Any) -> Sym:
+    """Convert `unflatten`."""
+    found = c.sym(x)
+    sizes = _listed([sizes or named["unflattened_size"]])
+    if not found.plain or dim in {0, -found.rank}:
+        return reshape(c, x, [1])
+    new = c.sizes(c.call.result)
+    given = {"dim": axis(found, dim), "unflattened_size": sizes}
+    return c.view(found, plain(len(new)), new[1:], "Unflatten", **given)
+
+
+def permute(c: Converter, x: Any, *dims: Any, **named: Any) -> Sym:
+    """Convert `permute`."""
+    x = c.sym(x)
+    listed = [position(d, x.rank) for d in _listed(dims or (named["dims"],))]
+    if x.plain and listed[0] == 0:
+        if listed == list(range(x.rank)):
+            return x
+        raw = _listed(dims or (named["dims"],))
+        return _ordered(c, x, listed, "Permute", dims=[0, *raw[1:]])
+    return _ordered(c, x, listed)
+
+
+def transpose(c: Converter, x: Any, dim0: int, dim1: int) -> Sym:
+    """Convert `transpose`."""
+    x = c.sym(x)
+    listed = list(range(x.rank))
+    a, b = position(dim0, x.rank), position(dim1, x.rank)
+    listed[a], listed[b] = b, a
+    if a == b:
+        return x
+    if len(x.axes[a]) == len(x.axes[b]) == 1 and x.batch not in {a, b}:
+        given = {"dim0": axis(x, dim0), "dim1": axis(x, dim1)}
+        return _ordered(c, x, listed, "Transpose", **given)
+    return _ordered(c, x, listed)
+
+
+def _ordered(c: Converter, x: Sym, dims: list[int], kind: str = "", /, **given: Any) -> Sym:
+    """Return a value whose torch axes have another order."""
+    groups = [x.axes[d] for d in dims]
+    moved = order(tuple(groups))
+    shape = [x.shape[a - 1] for a in moved]
+    axes = renumbered(groups)
+    if moved == sorted(moved):
+        return x._replace(axes=axes)
+    swapped = [d for d, a in enumerate(moved, start=1) if a != d]
+    if not kind and len(swapped) == 2:
+        kind, given = "Transpose", {"dim0": swapped[0], "dim1": swapped[1]}
+    if not kind:
+        kind, given = "Permute", {"dims": [0, *moved]}
+    return c.view(x, axes, shape, kind, **given)
+
+
+def movedim(c: Converter, x: Any, source: Any, destination: Any) -> Sym:
+    """Convert `movedim`."""
+    x = c.sym(x)
+    one = ([v] if isinstance(v, int) else list(v) for v in (source, destination))
+    sources, targets = ([position(d, x.rank) for d in v] for v in one)
+    left = [d for d in range(x.rank) if d not in sources]
+    for target, moved in sorted(zip(targets, sources, strict=True)):
+        left.insert(target, moved)
+    return _ordered(c, x, left)
+
+
+def transposed(c: Converter, x: Any) -> Sym:
+    """Convert `x.T` and `x.mT`."""
+    rank = c.sym(x).rank
+    return transpose(c, x, -2, -1) if rank > 1 else c.sym(x)
+
+
+def squeeze(c: Converter, x: Any, dim: Any = None) -> Sym:
+    """Convert `squeeze`."""
+    x = c.sym(x)
+    sizes = [x.size(d) for d in range(x.rank)]
+    if dim is None:
+        dims = [d for d in range(x.rank) if sizes[d] == 1 and 0 not in x.axes[d]]
+    else:
+        listed = [dim] if isinstance(dim, int) else list(dim)
+        dims = [p for d in listed if sizes[p := position(d, x.rank)] == 1]
+    if not dims:
+        return x
+    if any(0 in x.axes[d] for d in dims):
+        if not x.shared:
+            return x
+        left = [n for d, n in enumerate(sizes) if d not in dims]
+        return c.reshaped(x, tuple((d + 1,) for d in range(len(left))), left)
+    own = [axis(x, d) for d in dims]
+    if dim is not None and len(dims) == 1:
+        own = [axis(x, dim if isinstance(dim, int) else dim[0])]
+    gone = {axis(x, d) for d in dims}
+    shape = [n for number, n in enumerate(x.shape, start=1) if number not in gone]
+    given = own[0] if len(own) == 1 else own
+    return c.view(x, without(x, dims), shape, "Squeeze", dim=given)
+
+
+def unsqueeze(c: Converter, x: Any, dim: int) -> Sym:
+    """Convert `unsqueeze`."""
+    x = c.sym(x)
+    where = position(dim, x.rank + 1)
+    groups = list(x.axes)
+    if x.shared and x.batch is None and where == 0:
+        return x._replace(axes=renumbered([(0,), *groups]))
+    before = sum(1 for group in groups[:where] for a in group if a)
+    groups.insert(where, (1,))
+    shape = [*x.shape[:before], 1, *x.shape[before:]]
+    raw = dim if dim < 0 and all(g != (0,) and len(g) == 1 for g in groups[where:]) else before + 1
+    return c.view(x, renumbered(groups), shape, "Unsqueeze", dim=raw)
+
+
+def expand(c: Converter, x: Any, *sizes: Any, size: Any = None) -> Sym:
+    """Convert `expand`, `expand_as` and `broadcast_to`."""
+    x = c.sym(x)
+    given = c.sizes(c.call.result)
+    batch = next((d for d, n in enumerate(given) if isinstance(n, Times)), None)
+    if batch is not None and given[batch].factor != 1 and x.shared:
+        raise Gap("it repeats a tensor with an axis merged with the batch")
+    if batch is None and x.batch == 0 and x.shared and given[0] == 1:
+        batch = 0
+    if x.shared:
+        if x.rank < len(given) or x.batch != batch:
+            x = c.relabelled(x, len(given), batch)
+    elif x.rank != len(given):
+        raise Gap("it adds an axis before the batch")
+    shape = list(x.shape)
+    for d, group in enumerate(x.axes):
+        if 0 not in group:
+            shape[group[0] - 1] = given[d]
+    if tuple(shape) == x.shape:
+        return x
+    written = [n if n != old else -1 for n, old in zip(shape, x.shape, strict=True)]
+    return c.view(x, x.axes, shape, "Expand", sizes=written)
+
+
+def repeat(c: Converter, x: Any, *repeats: Any) -> Sym:
+    """Convert `repeat` and `tile`."""
+    x = c.sym(x)
+    times = _listed(repeats)
+    batch = next((d for d, n in enumerate(times) if isinstance(n, Times)), None)
+    if batch is not None or (x.shared and x.rank < len(times)):
+        if not x.shared or (batch is not None and times[batch].factor != 1):
+            raise Gap("it repeats samples")
+        x = c.relabelled(x, len(times), batch if batch is not None else None)
+        times = [1 if d == batch else n for d, n in enumerate(times)]
+    if len(times) != x.rank or any(0 in g and n != 1 for g, n in zip(x.axes, times, strict=True)):
+        raise Gap("it repeats samples")
+    own = [times[d] for d, group in enumerate(x.axes) for a in group if a]
+    if all(n == 1 for n in own):
+        return x
+    shape = [n * m for n, m in zip(x.shape, own, strict=True)]
+    return c.view(x, x.axes, shape, "Repeat", repeats=own)
+
+
+def repeat_interleave(c: Converter, x: Any, repeats: Any, dim: Any = None, **_: Any) -> Sym:
+    """Convert `repeat_interleave` by a number."""
+    x = c.sym(x)
+    if not isinstance(repeats, int) or dim is None:
+        raise Gap("it repeats by a tensor, or all axes at once")
+    own = axis(x, dim)
+    shape = list(x.shape)
+    shape[own - 1 if own > 0 else own] *= repeats
+    return c.view(x, x.axes, shape, "RepeatInterleave", repeats=repeats, dim=own)
+
+
+def chunk(c: Converter, x: Any, chunks: int, dim: int = 0) -> Any:
+    """Convert `chunk`."""
+    return _parts(c, c.sym(x), "Chunk", {"chunks": chunks}, dim)
+
+
+def divided(c: Converter, x: Any, size: Any = None, dim: int = 0, **named: Any) -> Any:
+    """Convert `split`."""
+    size = named.get("split_size_or_sections", named.get("split_size", size))
+    size = list(size) if isinstance(size, (list, tuple)) else size
+    return _parts(c, c.sym(x), "Split", {"split_size_or_sections": size}, dim)
+
+
+def _parts(c: Converter, x: Sym, kind: str, given: dict[str, Any], dim: int) -> Any:
+    from netbuild.components.tensor import Tensor
+    from netbuild.graph.value import Value
+
+    own = axis(x, dim)
+    results = list(c.call.result)
+    if len(results) == 1:
+        return [x]
+    given |= {} if own == 1 else {"dim": own}
+    outputs = {}
+    for number, ref in enumerate(results):
+        shape = list(x.shape)
+        shape[own - 1 if own > 0 else own] = c.sizes(ref)[dim]
+        outputs[str(number)] = Tensor(tuple(shape), x.dtype)
+    path = c.names.free(c.call.place.path, kind)
+    c.add(path, kind, given, [("input", x)], (), x.dtype, others=outputs)
+    return [
+        Sym(Value(path, port), x.axes, one.shape, one.dtype, x.shared)
+        for port, one in outputs.items()
+    ]
+
+
+def unbind(c: Converter, x: Any, dim: int = 0) -> Any:
+    """Convert `unbind`."""
+    found = c.sym(x)
+    return [indexing.select(c, found, dim, number) for number in range(len(c.call.result))]
+
+
+def roll(c: Converter, x: Any, shifts: Any, dims: Any = None) -> Sym:
+    """Convert `roll`."""
+    x = c.sym(x)
+    if dims is None or dims == ():
+        raise Gap("it rolls all axes as one")
+    several = isinstance(dims, (list, tuple))
+    own = [axis(x, d) for d in dims] if several else axis(x, dims)
+    return c.view(x, x.axes, x.shape, "Roll", shifts=_list(shifts), dims=own)
+
+
+def _list(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+def flip(c: Converter, x: Any, *dims: Any, **named: Any) -> Sym:
+    """Convert `flip`."""
+    x = c.sym(x)
+    own = [axis(x, d) for d in _listed(dims or (named["dims"],))]
+    return c.view(x, x.axes, x.shape, "Flip", dims=own[0] if len(own) == 1 else own)
+
+
+def triangle(kind: str) -> Any:
+    """Return what converts `tril` or `triu`."""
+
+    def convert(c: Converter, x: Any, diagonal: int = 0) -> Sym:
+        x = c.sym(x)
+        given = {"diagonal": diagonal} if diagonal else {}
+        return c.view(x, x.axes, x.shape, kind, **given)
+
+    return convert
+
+
+def pad(c: Converter, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Sym:
+    """Convert `pad`."""
+    x = c.sym(x)
+    sides = list(pad)
+    if not any(sides):
+        return x
+    shape = list(x.shape)
+    for d in range(len(sides) // 2):
+        before, behind = sides[2 * d : 2 * d + 2]
+        if before or behind:
+            own = axis(x, x.rank - 1 - d)
+            shape[own - 1] += before + behind
+    while x.rank * 2 > 2 and len(sides) > 2 and sides[-2:] == [0, 0]:
+        sides = sides[:-2]
+    given = {"pad": sides} | ({"mode": mode} if mode != "constant" else {})
+    given |= {"value": value} if value else {}
+    return c.view(x, x.axes, shape, "Pad", **given)
+
+
+TABLE: dict[str, Any] = {
+    **dict.fromkeys(("view", "reshape", "view_as", "reshape_as"), reshape),
+    "flatten": flatten, "ravel": flatten, "unflatten": unflatten,
+    "permute": permute, "transpose": transpose, "swapaxes": transpose, "swapdims": transpose,
+    "movedim": movedim, "moveaxis": movedim, "T": transposed, "mT": transposed, "t": transposed,
+    "squeeze": squeeze, "unsqueeze": unsqueeze,
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expand),
+    "repeat": repeat, "tile": repeat, "repeat_interleave": repeat_interleave,
+    "chunk": chunk, "split": divided, "unbind": unbind, "roll": roll, "flip": flip,
+    "tril": triangle("Tril"), "triu": triangle("Triu"), "pad": pad,
+    "getitem": indexing.getitem, "select": indexing.selected, "narrow": indexing.narrowed,
+    "index_select": indexing.index_select,
+}

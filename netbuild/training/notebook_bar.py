@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: The least seconds between two updates: each is a message to the browser.
 _PAUSE = 0.25
-#: The most epochs that the table shows while the training goes on, and in the end.
+#: The most epochs that the table shows: the newest ones.
 _MOST = 12
 
 
@@ -92,7 +92,7 @@ class NotebookBar:
         if self.metrics:
             pieces.append(self._epochs())
         if curves:
-            pieces += charts(self.metrics)
+            pieces.append(charts(self.metrics))
         return fragment(pieces)
 
     def _epochs(self) -> str:

@@ -102,9 +102,7 @@ def _expect_unseen(before: Config, after: Config, split: str) -> None:
         raise TrainingError(message)
 
 
-def _validated(
-    trainer: Trainer, split: str, warn: Callable[[str], object]
-) -> dict[str, Any]:
+def _validated(trainer: Trainer, split: str, warn: Callable[[str], object]) -> dict[str, Any]:
     for note in trainer.notes:
         warn(note)
     with data_faults(trainer.graph.config):

@@ -1,4 +1,4 @@
-"""The progress of a training in a notebook: one output that is renewed, with a line for each epoch."""
+"""The progress of a training in a notebook: one output, with a bar and a line for each epoch."""
 
 from __future__ import annotations
 
@@ -83,12 +83,9 @@ class NotebookBar:
         at = min(position.epoch + 1, of) if not trainer.finished else position.epoch
         share = 1.0 if trainer.finished else position.total / self.total if self.total else 0.0
         label = f"{trainer.graph.config.name}: epoch {at}/{of}"
-        pieces = [
-            title(label),
-            f'<div class="bar" role="progressbar" aria-valuenow="{100 * share:.0f}" '
-            f'aria-label="{escaped(label)}"><div style="--done: {100 * share:.1f}%"></div></div>',
-            muted(self.said),
-        ]
+        told = f'role="progressbar" aria-valuenow="{100 * share:.0f}" aria-label="{escaped(label)}"'
+        bar = f'<div class="bar" {told}><div style="--done: {100 * share:.1f}%"></div></div>'
+        pieces = [title(label), bar, muted(self.said)]
         if self.metrics:
             pieces.append(self._epochs())
         if curves:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,8 @@ from netbuild.reports import summary
 from tests import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.diagnostics.diagnostic import Diagnostic
 
 SECTIONS: dict[str, Any] = {
@@ -64,7 +65,7 @@ def test_faults_of_a_mapping() -> None:
     assert (found.code, found.label) == ("NB108", "train.epochs is a value of the type Decimal")
     with pytest.raises(ConfigError, match="<text>:1:5: NB002"):
         loads("a: [")
-    with pytest.raises(ConfigError, match="shapes.yaml:1:9: NB001"):
+    with pytest.raises(ConfigError, match=r"shapes\.yaml:1:9: NB001"):
         loads("input: [\udc80]", name="shapes.yaml")
 
 

@@ -97,7 +97,7 @@ def test_stop_and_resume(tmp_path: Path, at: str) -> None:
 @pytest.mark.parametrize("at", ["step 5", "epoch 1", "begin"])
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, OSError, KeyError])
 def test_an_exception_surfaces(tmp_path: Path, at: str, kind: type[Exception]) -> None:
-    """The caller gets the very exception. The last checkpoint stays, and the run goes on from it."""
+    """The caller gets the very exception. The run goes on from its last checkpoint."""
     error = kind("mine")
     noted = Noted(at, error)
     with pytest.raises(kind) as caught:
@@ -126,13 +126,16 @@ def test_progress_in_a_terminal(
     assert capsys.readouterr() == ("", "")
     train(CONFIG, runs=tmp_path, progress=True)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == "epoch train loss accuracy val loss accuracy samples/s".split()
+    assert lines[0].split() == [*TITLES]
     assert [line.split()[0] for line in lines[1:]] == ["1/2", "2/2"]
     out = io.StringIO()
     real = Console(file=out, force_terminal=True, width=80)
     monkeypatch.setattr("rich.console.Console", lambda **_: real)
     train(CONFIG, runs=tmp_path, progress=True)
     assert "2/2" in out.getvalue()
+
+
+TITLES = ("epoch", "train", "loss", "accuracy", "val", "loss", "accuracy", "samples/s")
 
 
 class Handle:

@@ -99,7 +99,7 @@ def _table(
         for name, of in nested
     ]
     totals = ("total", "", "", f"{graph.params:,}", macs)
-    return TextTable(_title(graph), _HEADERS[:columns], rows, totals, words=2)
+    return TextTable(title(graph), _HEADERS[:columns], rows, totals, words=2)
 
 
 def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | SummaryLine]]:
@@ -187,7 +187,7 @@ def markdown(graph: Graph, depth: int | None = None) -> str:
     rows += [line.cells() for line in lines(graph, depth)]
     rows.append(("**total**", "", "", f"{graph.params:,}", f"{graph.macs:,}", ""))
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"**{_title(graph)}**\n\n{body}\n\n{memory(graph)}"
+    return f"**{title(graph)}**\n\n{body}\n\n{memory(graph)}"
 
 
 def as_csv(graph: Graph, depth: int | None = None) -> str:
@@ -230,7 +230,8 @@ def _value_shape(graph: Graph, value: Value, rows: Mapping[str, Row]) -> tuple[S
     return tensor.shape, None
 
 
-def _title(graph: Graph) -> str:
+def title(graph: Graph) -> str:
+    """Return the name of a network with the shapes of its inputs and outputs."""
     config = graph.config
     given = _all({name: x for name, x in config.inputs.items() if x})
     return f"{config.name}: {given} to {_all(graph.outputs)}"

@@ -90,7 +90,7 @@ def closed_width(part: Part, drawn: Drawn) -> float:
     room = TILE + 2 * ROOM + (COUNT if part.count > 1 else 0)
     both = 2 * max(numbers) + 12 if len(numbers) > 1 else sum(numbers)
     wanted = room + max(sum(first) + 6 * (len(first) - 1), both)
-    return min(max(wanted, LEAST), MOST)
+    return min(max(wanted + 1, LEAST), MOST)
 
 
 def closed(part: Part, drawn: Drawn, wide: float) -> Box:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 #: The room of a slide for the picture, without title and legend.
 WIDE, TALL = 1760.0, 900.0
-#: The heights at which long stacks are broken into columns; None keeps them whole.
-_ROOMS = (None, 860.0, 640.0, 480.0)
+#: The heights at which long stacks are broken into columns.
+_ROOMS = (860.0, 640.0, 480.0)
+#: With this share of a slide, a picture needs no columns.
+_ENOUGH = 0.75
 #: How much smaller a picture with columns has to be.
 _WORTH = 0.85
 
@@ -39,8 +41,8 @@ def _at(drawn: Drawn, depth: int) -> Picture:
         return level < depth
 
     best = picture(drawn, opens, None)
-    for room in _ROOMS[1:]:
-        if _scale(best) <= 1 or best.height <= room:
+    for room in _ROOMS:
+        if _scale(best) <= _ENOUGH or best.height <= room:
             break
         other = picture(drawn, opens, room)
         if _scale(other) < _scale(best) * _WORTH:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netbuild.reports.drawing.parts import Drawn, Part
 
 #: The room around the parts of an open stack.
-PAD, FOOT = 18.0, 20.0
+PAD = 18.0
 
 
 class Placed(NamedTuple):
@@ -80,7 +80,7 @@ class Opened(NamedTuple):
         ins, outs = places("in"), places("out")
         if len(ins) == 1 and outs:  # its lines begin anywhere below the head
             ins = dict.fromkeys(ins, next(iter(outs.values())))
-        return Size(wide, HEADER + self.plan.height + FOOT, ins, outs, is_open=True)
+        return Size(wide, HEADER + self.plan.height, ins, outs, is_open=True)
 
     @property
     def width(self) -> float:

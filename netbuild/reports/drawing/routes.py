@@ -27,6 +27,8 @@ class Route(NamedTuple):
     points: tuple[Point, ...]
     smooth: bool
     skips: bool = False
+    #: Whether it goes on outside of its stack, and so has no arrow here.
+    goes_on: bool = False
 
 
 class Router(NamedTuple):
@@ -39,7 +41,12 @@ class Router(NamedTuple):
     def routes(self) -> list[Route]:
         """Return the line of each edge."""
         entries = self._entries()
-        return [self._route(n, edge, entries[n]) for n, edge in enumerate(self.frame.edges)]
+        return [
+            self._route(n, edge, entries[n])._replace(
+                goes_on=self.frame.nodes[edge.nodes[-1]].what == "out"
+            )
+            for n, edge in enumerate(self.frame.edges)
+        ]
 
     def _route(self, number: int, edge: Edge, entry: float) -> Route:
         if edge.skips:
@@ -58,7 +65,7 @@ class Router(NamedTuple):
             x = self.plan.spots[bend].middle
             points += [(x, self._band(bend)[0]), (x, self._band(bend)[1])]
         if is_bus(self.frame, first):
-            points[:2] = [(points[2][0] if len(points) > 2 else entry, y) for _, y in points[:2]]
+            points[:2] = [(points[2][0] if len(points) > 2 else entry, 0.0)]
         points += [(entry, self._band(last)[0]), end]
         return Route(_without_doubles(points), smooth=True)
 
@@ -68,7 +75,7 @@ class Router(NamedTuple):
         lane = self.plan.lanes[number]
         spot, into = self.plan.spots[source], self.plan.spots[reader]
         if is_bus(self.frame, source):
-            points = [(lane, spot.bottom)]
+            points = [(lane, 0.0)]
         elif self._is_free(source):
             y = spot.y + spot.height / 2 + OFF
             points = [(spot.right, y), (lane, y)]
@@ -137,7 +144,7 @@ def path(route: Route) -> str:
     """Return the line as the path of an SVG; it ends where its arrow begins."""
     points = list(route.points)
     (x0, y0), (x, y) = points[-2:]
-    length = min(ARROW - 1, abs(x - x0) + abs(y - y0))
+    length = 0.0 if route.goes_on else min(ARROW - 1, abs(x - x0) + abs(y - y0))
     points[-1] = (x - _sign(x - x0) * length, y) if abs(y - y0) < 0.01 else (x, y - length)
     return _smooth(points) if route.smooth else _rounded(points)
 

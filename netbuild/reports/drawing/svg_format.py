@@ -52,7 +52,9 @@ def content(picture: Picture, drawn: Drawn) -> list[str]:
     parts = [_placed(one, drawn) for one in picture.boxes]
     for route in picture.routes:
         name, tip = ("skip", "tip far") if route.skips else ("edge", "tip")
-        parts.append(f'<path class="{name}" d="{path(route)}"/><path class="{tip}" d="{arrow(route)}"/>')
+        parts.append(f'<path class="{name}" d="{path(route)}"/>')
+        if not route.goes_on:
+            parts.append(f'<path class="{tip}" d="{arrow(route)}"/>')
     parts += [_tag(tag) for tag in picture.tags]
     return parts
 
@@ -99,7 +101,7 @@ def _frame(picture: Picture, drawn: Drawn, kinds: list[str]) -> tuple[float, lis
     )
     wide = max(picture.width, title, 300.0) + 2 * MARGIN
     parts, x, y = [], MARGIN, 26.0
-    for kind in kinds:
+    for kind in (kind for kind in kinds if kind not in {"input", "output"}):
         name = KINDS[kind]
         room = 20 + widest(name, "legend")
         if x + room > wide - MARGIN and x > MARGIN:

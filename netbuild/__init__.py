@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from netbuild.exchange.export import export
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+    from netbuild.reports.drawing.drawing import draw
     from netbuild.runs.folder import Run
     from netbuild.training.session import train
 
@@ -69,6 +70,7 @@ __all__ = [
     "UnreadableError",
     "WeightsError",
     "build",
+    "draw",
     "export",
     "load",
     "trace",
@@ -101,6 +103,7 @@ _HOMES = {
     "UnreadableError": "diagnostics.exceptions",
     "WeightsError": "diagnostics.exceptions",
     "build": "builder.module",
+    "draw": "reports.drawing.drawing",
     "export": "exchange.export",
     "load": "config.load",
     "trace": "checks.trace",

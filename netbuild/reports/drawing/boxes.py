@@ -136,13 +136,16 @@ def _numbers(
     graph = drawn.graph
     bars = []
     columns = (
-        ("params", label.params, left, part.params / max(graph.params, 1)),
-        ("macs", label.macs, left + half + 12, part.macs / max(graph.macs, 1)),
+        ("params", label.params, part.params / max(graph.params, 1)),
+        ("macs", label.macs, part.macs / max(graph.macs, 1)),
     )
-    for what, text, x, share in columns:
+    x = left
+    for what, text, share in columns:
         if text:
-            texts = [*texts, Text(x, 35.0, fitting(text, half, FONTS["number"][0]), "number")]
-            bars.append(Bar(x, 40.0, half, min(share, 1.0), what))
+            wide = max(half, min(widest(text, "number"), right - left))
+            texts = [*texts, Text(x, 35.0, fitting(text, wide + 0.5, FONTS["number"][0]), "number")]
+            bars.append(Bar(x, 40.0, wide, min(share, 1.0), what))
+            x += half + 12
     return texts, bars
 
 
@@ -164,7 +167,7 @@ def head(part: Part, drawn: Drawn) -> Box:
     texts: list[Text] = []
     bars: list[Bar] = []
     graph = drawn.graph
-    pieces = [(label.title, "title"), (label.detail, "detail")]
+    pieces = [(label.title, "title"), (label.detail if part.type else "", "detail")]
     if part.count > 1:
         pieces.append((f"×{part.count}", "count"))
     pieces += [(label.params, "number"), (label.macs, "number"), (label.note, "note")]

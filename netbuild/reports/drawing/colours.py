@@ -149,6 +149,7 @@ def _rules(palette: Palette, kinds: list[str], scope: str) -> str:
         "text": f"fill:{p.ink}",
         ".detail,.netbuild .number,.netbuild .aside,.netbuild .legend": f"fill:{p.muted}",
         ".note": f"fill:{p.skip}",
+        ".fault .note": f"fill:{p.bad}",
         ".wire": f"fill:{p.muted};stroke:{p.paper}",
         ".in .wire": f"stroke:{p.group}",
         ".edge": f"stroke:{p.edge}",

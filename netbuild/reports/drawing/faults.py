@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.graph.value import Value
+from netbuild.syntax.node import List, Map
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
@@ -31,9 +32,30 @@ def stop_of(graph: Graph) -> Stop | None:
     if not found or graph.block is not None:
         return None
     known = {row.path for row in graph.rows}
-    first = next((one for one in found if one.layer and one.layer not in known), None)
-    first = first or next((one for one in found if one.layer), found[0])
+    members = _members(graph)
+    first = max(found, key=lambda one: _certainty(one, known, members))  # the first of the best
     return Stop(first.layer or "fault", _before(graph, first.layer or ""), first)
+
+
+def _certainty(fault: Diagnostic, known: set[str], members: set[str]) -> int:
+    """Return how certainly the network ends at a fault.
+
+    Faults in the definition of a block name its layers by their paths in the block.
+    """
+    if not fault.layer:
+        return 0
+    if fault.layer in known:
+        return 1
+    is_shape = fault.code.startswith("NB2")  # found while the layers were walked
+    return 2 + (fault.layer.split(".")[0] in members) + is_shape
+
+
+def _members(graph: Graph) -> set[str]:
+    """Return the names of the outermost layers and stacks of a file."""
+    layers = graph.config.layers
+    if isinstance(layers, Map):
+        return set(layers.entries)
+    return {str(number) for number in range(len(layers.items) if isinstance(layers, List) else 0)}
 
 
 def _before(graph: Graph, layer: str) -> Value | None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 #: The room around the parts of an open stack.
 PAD = 18.0
+#: Boxes of a stack that need less than this width have the same one.
+COMMON = 245.0
+#: The distance of a label and its line.
+SIDE = 7.0
 
 
 class Placed(NamedTuple):
@@ -51,16 +55,13 @@ class Picture(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """An opened stack before it has a place."""
+    """An opened stack with places inside it."""
 
     part: Part
-    frame: Frame
+    shaped: Shaped
     plan: Plan
     sizes: Mapping[int, Size]
     inner: Mapping[int, Opened]
-    boxes: Mapping[int, Box]
-    labels: Mapping[Value, str]
-    head: Box
 
     @property
     def size(self) -> Size:
@@ -70,7 +71,7 @@ class Opened(NamedTuple):
 
         def places(what: str) -> dict[Value, float]:
             found = {}
-            for n, node in enumerate(self.frame.nodes):
+            for n, node in enumerate(self.shaped.frame.nodes):
                 if node.what == what and node.value:
                     values = self.part.reads if what == "in" else self.part.gives
                     middle = self.plan.spots[n].middle + left - wide / 2
@@ -85,40 +86,70 @@ class Opened(NamedTuple):
     @property
     def width(self) -> float:
         """How wide its box is."""
-        return max(self.plan.width + 2 * PAD, self.head.width)
+        return max(self.plan.width + 2 * PAD, self.shaped.head.width)
 
 
-class Artist(NamedTuple):
-    """Opens and places stacks."""
+class Shaped(NamedTuple):
+    """A stack without places: its frame, its closed boxes, the labels of its values, and its head."""
 
-    drawn: Drawn
-    #: Whether a stack at a level is open. The network itself is at level 0.
-    opens: Callable[[Part, int], bool]
+    frame: Frame
+    boxes: Mapping[int, Box]
+    labels: Mapping[Value, str]
+    head: Box
 
-    def opened(self, part: Part, level: int, room: float | None) -> Opened:
+
+class Artist:
+    """Opens and places the stacks of a network. It keeps what does not change with what is open."""
+
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn = drawn
+        self._shaped: dict[str, Shaped] = {}
+
+    def picture(self, opens: Callable[[Part, int], bool], room: float | None) -> Picture:
+        """Place the network.
+
+        Args:
+            opens: whether a stack at a level is open. The network itself is at level 0.
+            room: the greatest height; longer stacks are broken into columns.
+        """
+        whole = self._opened(self.drawn.root, 0, opens, room)
+        found = list(_walk(whole, 0.0, 0.0, 0))
+        return Picture(
+            whole.plan.width,
+            whole.plan.height,
+            tuple(one for one in found if isinstance(one, Placed)),
+            tuple(one for one in found if isinstance(one, Route)),
+            tuple(one for one in found if isinstance(one, Tag)),
+        )
+
+    def shaped(self, part: Part) -> Shaped:
+        """Return a stack without places."""
+        if part.path not in self._shaped:
+            frame = frame_of(part)
+            boxes, labels = self._boxes(part, frame), self._labels(part, frame)
+            self._shaped[part.path] = Shaped(frame, boxes, labels, head(part, self.drawn))
+        return self._shaped[part.path]
+
+    def _opened(
+        self, part: Part, level: int, opens: Callable[[Part, int], bool], room: float | None
+    ) -> Opened:
         """Open a stack."""
-        frame = frame_of(part)
+        shaped = self.shaped(part)
         below = None if room is None else max(room - 110.0, 300.0)
         inner = {
-            n: self.opened(member, level + 1, below)
-            for n, node in enumerate(frame.nodes)
+            n: self._opened(member, level + 1, opens, below)
+            for n, node in enumerate(shaped.frame.nodes)
             if node.what == "part"
             and (member := part.members[node.number]).members
-            and self.opens(member, level + 1)
+            and opens(member, level + 1)
         }
-        boxes = self._boxes(part, frame)
-        labels = self._labels(part, frame)
-        sizes = {
-            n: inner[n].size
-            if n in inner
-            else Size(boxes[n].width, boxes[n].height, {}, {})
-            if n in boxes
-            else Size(0.0, 0.0, {}, {})
-            for n in range(len(frame.nodes))
-        }
-        widths = {value: widest(text, "wire") for value, text in labels.items()}
-        planned = plan(frame, sizes, widths, room)
-        return Opened(part, frame, planned, sizes, inner, boxes, labels, head(part, self.drawn))
+        nothing = Size(0.0, 0.0, {}, {})
+        sizes = dict.fromkeys(range(len(shaped.frame.nodes)), nothing)
+        sizes |= {n: Size(box.width, box.height, {}, {}) for n, box in shaped.boxes.items()}
+        sizes |= {n: one.size for n, one in inner.items()}
+        widths = {value: widest(text, "wire") for value, text in shaped.labels.items()}
+        planned = plan(shaped.frame, sizes, widths, room)
+        return Opened(part, shaped, planned, sizes, inner)
 
     def _boxes(self, part: Part, frame: Frame) -> dict[int, Box]:
         """Return the closed boxes of the parts: those of a stack have one width."""
@@ -127,9 +158,10 @@ class Artist(NamedTuple):
             for n, node in enumerate(frame.nodes)
             if node.what == "part"
         }
-        wide = max(wants.values(), default=0.0)
+        wide = max((want for want in wants.values() if want <= COMMON), default=0.0)
         return {
-            n: closed(part.members[frame.nodes[n].number], self.drawn, wide) for n in wants
+            n: closed(part.members[frame.nodes[n].number], self.drawn, max(wide, want))
+            for n, want in wants.items()
         }
 
     def _labels(self, part: Part, frame: Frame) -> dict[Value, str]:
@@ -141,55 +173,44 @@ class Artist(NamedTuple):
                 continue
             if part.members[source.number].kind == "input":
                 continue  # the box of an input tells its shape
-            labels[edge.value] = wire_label(self.drawn, self.drawn.tensors[edge.value])
+            labels[edge.value] = wire_label(self.drawn.tensors[edge.value])
         return labels
-
-
-def picture(drawn: Drawn, opens: Callable[[Part, int], bool], room: float | None) -> Picture:
-    """Place a network.
-
-    Args:
-        drawn: the parts.
-        opens: whether a stack at a level is open.
-        room: the greatest height; longer stacks are broken into columns.
-    """
-    whole = Artist(drawn, opens).opened(drawn.root, 0, room)
-    boxes: list[Placed] = []
-    routes: list[Route] = []
-    tags: list[Tag] = []
-    for one in _walk(whole, 0.0, 0.0, 0):
-        if isinstance(one, Placed):
-            boxes.append(one)
-        elif isinstance(one, Route):
-            routes.append(one)
-        else:
-            tags.append(one)
-    return Picture(
-        whole.plan.width, whole.plan.height, tuple(boxes), tuple(routes), tuple(tags)
-    )
 
 
 def _walk(opened: Opened, x: float, y: float, level: int) -> Iterator[Placed | Route | Tag]:
     """Yield all that an opened stack holds, with the corner of its inside at x and y."""
-    frame, spots = opened.frame, opened.plan.spots
-    for route in Router(frame, opened.plan, opened.sizes).routes():
+    shaped, spots = opened.shaped, opened.plan.spots
+    for route in Router(shaped.frame, opened.plan, opened.sizes).routes():
         yield route._replace(points=tuple((px + x, py + y) for px, py in route.points))
-    told = set()
-    for edge in frame.edges:
-        if edge.value in opened.labels and edge.value not in told:
-            told.add(edge.value)
-            spot = spots[edge.nodes[0]]
-            at = spot.middle + opened.sizes[edge.nodes[0]].outs.get(edge.value, 0.0)
-            yield Tag(x + at + 7, y + spot.bottom + 14, opened.labels[edge.value], level)
-    for n, node in enumerate(frame.nodes):
+    for tag in _tags(opened):
+        yield tag._replace(x=tag.x + x, y=tag.y + y, level=level)
+    for n, node in enumerate(shaped.frame.nodes):
         if node.what != "part":
             continue
         spot = spots[n]._replace(x=spots[n].x + x, y=spots[n].y + y)
         member = opened.part.members[node.number]
         inner = opened.inner.get(n)
         if inner is None:
-            yield Placed(member, opened.boxes[n], spot, level, is_open=False)
+            yield Placed(member, shaped.boxes[n], spot, level, is_open=False)
             continue
-        yield Placed(member, inner.head, spot, level, is_open=True)
+        yield Placed(member, inner.shaped.head, spot, level, is_open=True)
         left = spot.x + (inner.width - inner.plan.width) / 2
         yield from _walk(inner, left, spot.y + HEADER, level + 1)
+
+
+def _tags(opened: Opened) -> Iterator[Tag]:
+    """Yield the label of each value, on the side of its line to which the line does not turn."""
+    frame, spots = opened.shaped.frame, opened.plan.spots
+    turns: dict[Value, list[float]] = {}
+    sources: dict[Value, int] = {}
+    for edge in frame.edges:
+        sources.setdefault(edge.value, edge.nodes[0])
+        if not edge.skips:
+            turns.setdefault(edge.value, []).append(spots[edge.nodes[1]].middle)
+    for value, text in opened.shaped.labels.items():
+        source = sources[value]
+        at = spots[source].middle + opened.sizes[source].outs.get(value, 0.0)
+        ends = turns.get(value, [])
+        turns_right = bool(ends) and min(ends) > at + 2
+        x = at - SIDE - widest(text, "wire") if turns_right else at + SIDE
+        yield Tag(x, spots[source].bottom + 14, text, 0)

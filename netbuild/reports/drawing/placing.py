@@ -6,6 +6,7 @@ Nodes of a rank stand side by side, centred over and under their neighbours as f
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ BESIDE, BEND, LANE = 30.0, 14.0, 16.0
 LABELLED, BARE, STEEP, MOST_STEEP = 34.0, 20.0, 0.07, 36.0
 #: The distance of the columns into which a long stack is broken, and of their lines to the boxes.
 COLUMN, TURN = 52.0, 26.0
+#: The height of the shortest column, as a share of what all would have.
+_SHORTEST = 0.4
 _SWEEPS = 8
 
 
@@ -94,12 +97,13 @@ def plan(
     sides = {n: _sides(frame, n, sizes, labels) for n in range(len(frame.nodes))}
     middles = _middles(frame, sizes, sides, links)
     gaps = [_gap(frame, rank, middles, sizes, labels, links) for rank in range(len(frame.ranks))]
+    begins = any(node.what == "in" for node in frame.nodes)  # below a head
     top = TURN if cut else 0.0
     bands: list[tuple[float, float]] = []
-    y = top
+    y = 0.0 if begins else top
     for rank, height in enumerate(heights):
-        if rank in cut:
-            y = top
+        if rank in cut or (rank == 1 and begins):
+            y = max(top, y) if rank == 1 else bands[1][0] if begins else top
         bands.append((y, y + height))
         y += height + gaps[rank]
     return _shifted(frame, sizes, sides, middles, bands, columns, bool(cut))
@@ -126,7 +130,7 @@ def _shifted(  # noqa: PLR0913, PLR0917  the parts of a plan
         for n in within:
             top, bottom = bands[frame.nodes[n].rank]
             size = sizes[n]
-            upper = (top + bottom - size.height) / 2
+            upper = top if rank_is_open(frame, n, sizes) else (top + bottom - size.height) / 2
             spots[n] = Spot(x + middles[n] - left - size.width / 2, upper, size.width, size.height)
         lanes |= {edge: x + lane - left for edge, lane in found.items()}
         x += right - left
@@ -134,6 +138,11 @@ def _shifted(  # noqa: PLR0913, PLR0917  the parts of a plan
         x += COLUMN
     height = max(bottom for _, bottom in bands) + (TURN if is_cut else 0.0)
     return Plan(x - COLUMN, height, spots, lanes, tuple(bands), tuple(columns), tuple(rights))
+
+
+def rank_is_open(frame: Frame, node: int, sizes: Mapping[int, Size]) -> bool:
+    """Whether a box of a node's rank is open: then its boxes stand at the top of the rank."""
+    return any(sizes[other].is_open for other in frame.ranks[frame.nodes[node].rank])
 
 
 def _columns(frame: Frame, heights: Sequence[float], room: float | None) -> list[int]:
@@ -150,15 +159,17 @@ def _columns(frame: Frame, heights: Sequence[float], room: float | None) -> list
             if end - start > 1:
                 far.add(rank)
     wanted = -(-total // room)
-    target, columns, y = total / wanted, [0], 0.0
+    target, columns, y, left = total / wanted, [0], 0.0, total
     for rank, height in enumerate(heights):
         may = rank > columns[-1] and len(crossing[rank]) == 1 and rank not in far
         may = may and all(frame.nodes[n].what == "part" for n in frame.ranks[rank])
         may = may and not any(frame.nodes[n].what == "in" for n in frame.ranks[rank - 1])
+        may = may and min(y, left) > target * _SHORTEST
         if may and y + height / 2 > target and len(columns) < wanted:
             columns.append(rank)
             y = 0.0
         y += height + LABELLED
+        left -= height + LABELLED
     return columns
 
 
@@ -217,7 +228,29 @@ def _middles(
         for rank in ranks:
             wanted = {n: _wanted(middles, n, near.get(n, ())) for n in rank}
             middles |= _apart(frame, rank, wanted, sides)
+    _straighten(frame, sides, middles)
     return middles
+
+
+def _straighten(
+    frame: Frame, sides: Mapping[int, tuple[float, float]], middles: dict[int, float]
+) -> None:
+    """Put the bends of a line below each other, if all have room there."""
+    chains = {edge.nodes[1:-1] for edge in frame.edges if len(edge.nodes) > 3}
+    for chain in sorted(chains):
+        low, high = -math.inf, math.inf
+        for bend in chain:
+            rank = frame.ranks[frame.nodes[bend].rank]
+            at = rank.index(bend)
+            if at:
+                low = max(low, middles[rank[at - 1]] + sides[rank[at - 1]][1] + BEND)
+            if at + 1 < len(rank):
+                high = min(high, middles[rank[at + 1]] - sides[rank[at + 1]][0] - BEND)
+        if low <= high:
+            ends = [middles[bend] for bend in chain]
+            best = min(max(sum(ends) / len(ends), low), high)
+            for bend in chain:
+                middles[bend] = best
 
 
 def _wanted(

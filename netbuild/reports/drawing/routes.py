@@ -53,7 +53,9 @@ class Router(NamedTuple):
             return Route(self._around(number, edge, entry), smooth=False, skips=True)
         first, last = edge.nodes[0], edge.nodes[-1]
         rank, column = self.frame.nodes[last].rank, self._column(last)
-        start, end = self._exit(edge), (entry, self.plan.spots[last].y)
+        leaves = self.frame.nodes[last].what == "out"
+        start = self._exit(edge)
+        end = (entry, self.plan.height if leaves else self.plan.spots[last].y)
         if self._column(first) != column:
             gutter = self.plan.rights[column - 1] + COLUMN / 2
             low = self.plan.bands[self.frame.nodes[first].rank][1] + TURN - 6
@@ -137,7 +139,12 @@ class Router(NamedTuple):
 
 
 def _without_doubles(points: Sequence[Point]) -> tuple[Point, ...]:
-    return tuple(p for n, p in enumerate(points) if not n or p != points[n - 1])
+    """Leave out points that are where the one before is."""
+    kept = [points[0]]
+    for x, y in points[1:]:
+        if abs(x - kept[-1][0]) + abs(y - kept[-1][1]) > 0.01:
+            kept.append((x, y))
+    return tuple(kept)
 
 
 def path(route: Route) -> str:

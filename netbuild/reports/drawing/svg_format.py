@@ -8,6 +8,7 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.diagnostics.escapes import one_line, visible
 from netbuild.reports.drawing.boxes import COUNT, HEADER, TILE, widest
 from netbuild.reports.drawing.colours import MARKS, Theme, styles
+from netbuild.reports.drawing.faults import stop_of
 from netbuild.reports.drawing.kinds import KINDS
 from netbuild.reports.drawing.labels import tooltip
 from netbuild.reports.drawing.routes import arrow, path
@@ -88,8 +89,11 @@ def _faults(drawn: Drawn) -> str:
     found = errors(drawn.graph.diagnostics)
     if not found:
         return ""
-    first = f"{found[0].code}, line {found[0].span.line}: {found[0].title}"
-    return first if len(found) == 1 else f"{first}, and {len(found) - 1} more faults"
+    stop = stop_of(drawn.graph)
+    first = stop.fault if stop else found[0]
+    said = f"{first.code}, line {first.span.line}: {first.title}"
+    more = len(found) - 1
+    return said + (f", and {more} more fault{'s' if more > 1 else ''}" if more else "")
 
 
 def _frame(picture: Picture, drawn: Drawn, kinds: list[str]) -> tuple[float, list[str], float]:
@@ -100,7 +104,7 @@ def _frame(picture: Picture, drawn: Drawn, kinds: list[str]) -> tuple[float, lis
         widest(_faults(drawn), "detail"),
     )
     wide = max(picture.width, title, 300.0) + 2 * MARGIN
-    parts, x, y = [], MARGIN, 26.0
+    parts, x, y = [], MARGIN, 38.0
     for kind in (kind for kind in kinds if kind not in {"input", "output"}):
         name = KINDS[kind]
         room = 20 + widest(name, "legend")

@@ -108,7 +108,15 @@ def closed(part: Part, drawn: Drawn, wide: float) -> Box:
         height += NOTE
     if part.count > 1:
         times = f"×{part.count}"
-        texts.append(Text(wide - COUNT / 2 + widest(times, "count") / 2, height / 2 + 5, times, "count", end=True))
+        texts.append(
+            Text(
+                wide - COUNT / 2 + widest(times, "count") / 2,
+                height / 2 + 5,
+                times,
+                "count",
+                end=True,
+            )
+        )
     return Box(wide, height, tuple(texts), tuple(bars))
 
 
@@ -123,7 +131,10 @@ def _first_line(label: Label, left: float, right: float, y: float) -> list[Text]
     if label.detail and (detail := fitting(label.detail, right - x, FONTS["detail"][0])):
         texts.append(Text(x, y, detail, "detail"))
         x += widest(detail, "detail") + 6
-    if label.aside and (aside := fitting(label.aside, right - x - 6, FONTS["aside"][0])) not in {"", "…"}:
+    if label.aside and (aside := fitting(label.aside, right - x - 6, FONTS["aside"][0])) not in {
+        "",
+        "…",
+    }:
         texts.append(Text(right, y, aside, "aside", end=True))
     return texts
 
@@ -133,11 +144,10 @@ def _numbers(
 ) -> tuple[list[Text], list[Bar]]:
     """Place the parameters at the left and the MACs at the right, each above its bar."""
     half = (right - left - 12) / 2
-    graph = drawn.graph
     bars = []
     columns = (
-        ("params", label.params, part.params / max(graph.params, 1)),
-        ("macs", label.macs, part.macs / max(graph.macs, 1)),
+        ("params", label.params, part.params / max(drawn.root.params, 1)),
+        ("macs", label.macs, part.macs / max(drawn.root.macs, 1)),
     )
     x = left
     for what, text, share in columns:
@@ -166,12 +176,15 @@ def head(part: Part, drawn: Drawn) -> Box:
     x, y = TILE + ROOM, 20.0
     texts: list[Text] = []
     bars: list[Bar] = []
-    graph = drawn.graph
+    whole = drawn.root
     pieces = [(label.title, "title"), (label.detail if part.type else "", "detail")]
     if part.count > 1:
         pieces.append((f"×{part.count}", "count"))
     pieces += [(label.params, "number"), (label.macs, "number"), (label.note, "note")]
-    shares = {label.params: ("params", part.params, graph.params), label.macs: ("macs", part.macs, graph.macs)}
+    shares = {
+        label.params: ("params", part.params / max(whole.params, 1)),
+        label.macs: ("macs", part.macs / max(whole.macs, 1)),
+    }
     for text, style in pieces:
         if not text:
             continue
@@ -179,7 +192,7 @@ def head(part: Part, drawn: Drawn) -> Box:
         texts.append(Text(x, y, text, style))
         wide = widest(text, style)
         if style == "number":
-            what, share, whole = shares[text]
-            bars.append(Bar(x, y + 5, wide, min(share / max(whole, 1), 1.0), what))
+            what, share = shares[text]
+            bars.append(Bar(x, y + 5, wide, min(share, 1.0), what))
         x += wide + (12 if style in {"detail", "number", "count"} else 7)
     return Box(x + ROOM, HEADER, tuple(texts), tuple(bars))

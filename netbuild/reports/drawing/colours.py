@@ -102,9 +102,7 @@ MARKS = {
     "fault": "M8 2L14.4 13.6H1.6ZM8 6.4V9.6M8 11.4V11.6",
 }
 
-_FAMILY = (
-    "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', 'Helvetica Neue', Arimo, sans-serif"
-)
+_FAMILY = "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', 'Helvetica Neue', Arimo, sans-serif"
 
 
 def mixed(colour: str, ground: str, share: float) -> str:
@@ -130,9 +128,15 @@ def styles(theme: Theme, kinds: list[str], scope: str = ".netbuild") -> str:
     for name, (size, bold) in FONTS.items():
         weight = ";font-weight:700" if bold else ""
         fixed.append(f"{scope} .{name}{{font-size:{size:g}px{weight}}}")
-    fixed.append(f"{scope} .mark{{fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}}")
-    fixed.append(f"{scope} .edge,{scope} .skip{{fill:none;stroke-width:1.4}}{scope} .skip{{stroke-width:1.8}}")
-    fixed.append(f"{scope} .shared{{stroke-dasharray:5 3}}{scope} .wire{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}}")
+    fixed.append(
+        f"{scope} .mark{{fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}}"
+    )
+    fixed.append(
+        f"{scope} .edge,{scope} .skip{{fill:none;stroke-width:1.4}}{scope} .skip{{stroke-width:1.8}}"
+    )
+    fixed.append(
+        f"{scope} .shared{{stroke-dasharray:5 3}}{scope} .wire{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}}"
+    )
     light, dark = (_rules(palette, kinds, scope) for palette in (LIGHT, DARK))
     if theme == "auto":
         print_ = f"@media print{{{light}}}"

@@ -66,7 +66,9 @@ def frame_of(part: Part) -> Frame:
     ranks: list[list[int]] = [[] for _ in range(max((node.rank for node in nodes), default=0) + 1)]
     for number, node in enumerate(nodes):
         ranks[node.rank].append(number)
-    return Frame(tuple(nodes), ordered(ranks, [edge.nodes for edge in edges if not edge.skips]), tuple(edges))
+    return Frame(
+        tuple(nodes), ordered(ranks, [edge.nodes for edge in edges if not edge.skips]), tuple(edges)
+    )
 
 
 def _wires(part: Part, nodes: list[Node]) -> list[_Wire]:
@@ -141,7 +143,5 @@ def _skips(wire: _Wire, nodes: list[Node], wires: list[_Wire]) -> bool:
         other.source == wire.source and nodes[other.reader].rank < nodes[wire.reader].rank
         for other in wires
     )
-    others = any(
-        other.reader == wire.reader and other.source != wire.source for other in wires
-    )
+    others = any(other.reader == wire.reader and other.source != wire.source for other in wires)
     return nearer and others

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 _SWEEPS = 6
 
 
-def ordered(ranks: Iterable[Sequence[int]], chains: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+def ordered(
+    ranks: Iterable[Sequence[int]], chains: Iterable[Sequence[int]]
+) -> tuple[tuple[int, ...], ...]:
     """Order the nodes of each rank by the middle of their neighbours, down and up in turn.
 
     The order with the fewest crossings is kept; the first order if nothing is better.

@@ -290,9 +290,7 @@ def _apart(
             weight, count = weight + heavy, count + more
         pools.append((mean, weight, count))
     means = [mean for mean, _, count in pools for _ in range(count)]
-    return {
-        node: mean + offset for node, mean, offset in zip(rank, means, offsets, strict=True)
-    }
+    return {node: mean + offset for node, mean, offset in zip(rank, means, offsets, strict=True)}
 
 
 def _gap(  # noqa: PLR0913, PLR0917  all that a gap depends on

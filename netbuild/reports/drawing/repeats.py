@@ -87,9 +87,7 @@ def _of(part: Part, whole: Part, signs: dict[str, Hashable]) -> Hashable:
 
     wires = (tuple(map(wire, part.reads)), part.count, part.frozen)
     if part.row is None:
-        inner = tuple(
-            (member.path[start:], _of(member, whole, signs)) for member in part.members
-        )
+        inner = tuple((member.path[start:], _of(member, whole, signs)) for member in part.members)
         return part.type, wires, inner
     return _layer(part.row, start), wires
 

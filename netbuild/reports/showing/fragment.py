@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def fragment(pieces: Iterable[str]) -> str:
     """Return pieces of HTML, one below the other, with the common style."""
-    return f'<div class="netbuild"><style>{_style()}</style>{"".join(pieces)}</div>'
+    return f'<div class="netbuild-shown"><style>{_style()}</style>{"".join(pieces)}</div>'
 
 
 def title(text: str) -> str:

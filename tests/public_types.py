@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,6 +12,9 @@ from typing_extensions import assert_type
 
 import netbuild
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
 
 class Noted(netbuild.Callback):
     """A callback that overrides each method."""
@@ -20,10 +22,11 @@ class Noted(netbuild.Callback):
     def on_train_begin(self, run: netbuild.Run, module: nn.Module) -> None:
         """See the network."""
         assert_type(run.folder, Path)
+        assert_type(module.training, bool)
 
     def on_step_end(self, step: int, loss: float) -> None:
         """End the training."""
-        if loss < 0.1:
+        if step > 10 and loss < 0.1:
             raise netbuild.StopTraining
 
     def on_epoch_end(self, epoch: int, metrics: Mapping[str, Any]) -> None:

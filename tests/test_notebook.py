@@ -31,7 +31,7 @@ def test_no_outputs_are_kept() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_executed(tmp_path: Path) -> None:
-    """Each value shows itself as HTML, the bar ends with all epochs, and the page has no script of ours."""
+    """Each value shows itself as HTML, and the bar ends with all epochs and the curves."""
     import nbformat
     from nbclient import NotebookClient
     from nbconvert import HTMLExporter

@@ -27,15 +27,18 @@ class NotebookBar:
     """Shows a bar of all steps, a table of the newest epochs, and the curves in the end."""
 
     def __init__(self, trainer: Trainer) -> None:
-        from IPython.display import HTML, display
+        from IPython import display
 
-        self.trainer, self.made = trainer, HTML
+        self.trainer = trainer
+        #: The module of IPython, which has no types.
+        self.ipython: Any = display
         self.metrics: list[dict[str, Any]] = trainer.run.metrics
         steps, epochs = trainer.steps, trainer.train.epochs
         self.total = None if steps is None else epochs * steps
         self.began, self.before = time.perf_counter(), trainer.position.total
         self.updated, self.said = 0.0, ""
-        self.handle: Any = display(HTML(self._html()), display_id=True)
+        first = self.ipython.HTML(self._html())
+        self.handle: Any = self.ipython.display(first, display_id=True)
 
     def begin(self) -> None:
         """Do nothing: the bar is there from the start."""
@@ -75,7 +78,7 @@ class NotebookBar:
         return f" · {duration((now - self.began) / done * (self.total - position.total))} left"
 
     def _show(self, *, curves: bool = False) -> None:
-        self.handle.update(self.made(self._html(curves=curves)))
+        self.handle.update(self.ipython.HTML(self._html(curves=curves)))
 
     def _html(self, *, curves: bool = False) -> str:
         trainer, position = self.trainer, self.trainer.position

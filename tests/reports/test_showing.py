@@ -102,7 +102,9 @@ def test_a_graph_in_a_notebook() -> None:
 MANY = ["gan", "kan", "vae", "multitask", "mixture", "siamese", "rotary"]
 
 
-@pytest.mark.parametrize("name", [*MANY, pytest.param("torchvision/maxvit_t", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [*MANY, pytest.param("torchvision/maxvit_t", marks=pytest.mark.slow)]
+)
 def test_any_graph(name: str) -> None:
     """Networks of many kinds are whole HTML, with a row for each layer."""
     graph = trace(load(ROOT / f"configs/{name}.yaml"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.diagnostics.exceptions import InputError
 from netbuild.runs.folder import folder_of
+from netbuild.training.data.distribution import FAR
 from netbuild.training.prediction.given import inputs_of
 from netbuild.training.prediction.predict import Predictor
 from netbuild.training.prediction.trained import trained
@@ -100,8 +101,10 @@ def predict(
         if isinstance(told, InputError):
             raise told
         found.append(_typed(told))
-    for sentence in (*predictor.notices, *predictor.watch.sentences()):
+    for sentence in predictor.notices:
         warn(sentence)
+    for sentence in predictor.watch.sentences():
+        warn(f"{FAR}: {sentence}")
     return found
 
 

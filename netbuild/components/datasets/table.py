@@ -308,7 +308,7 @@ class TableSource(Dataset):
 
     def unseen_of(self, plan: Plan) -> dict[str, int]:
         """Return how many values of each column are categories that training has not seen."""
-        found = {}
+        found: dict[str, int] = {}
         for feature in (feature for of_input in plan.features for feature in of_input):
             if isinstance(feature, TokenFeature) or feature.categories is None:
                 continue

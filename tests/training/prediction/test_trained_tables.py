@@ -109,17 +109,17 @@ def test_unknown_categories(run: Path, tmp_path: Path, netbuild: Netbuild) -> No
         (
             (HEADER, "x,2,Oslo,soon,no", "3,,Oslo,,no", "4,z,Oslo,later,no", "5,,Oslo,soon,no"),
             (
-                ": age is 'x' in line 2, and must be a number; income is 'z' in line 4, and must be "
-                "a number; joined is 'soon' in line 2, 'later' in line 4 and 'soon' in line 5, and "
+                ": age is 'x' in line 2, and must be a number; income is 'z' in line 4, and must "
+                "be a number; joined is 'soon' in line 2, 'later' in line 4 and 'soon' in line 5, and "
                 "must be a date"
             ),
         ),
         (
             (HEADER, *(f"{letter},2,Oslo,2024-01-01,no" for letter in "abcdefghijkl")),
             (
-                ": age is 'a' in line 2, 'b' in line 3, 'c' in line 4, 'd' in line 5, 'e' in line 6, "
-                "'f' in line 7, 'g' in line 8, 'h' in line 9, 'i' in line 10 and 'j' in line 11, and "
-                "in 2 more rows, and must be a number"
+                ": age is 'a' in line 2, 'b' in line 3, 'c' in line 4, 'd' in line 5, 'e' in "
+                "line 6, 'f' in line 7, 'g' in line 8, 'h' in line 9, 'i' in line 10 and 'j' in "
+                "line 11, and in 2 more rows, and must be a number"
             ),
         ),
         ((HEADER, "1,2,Oslo,soon,no"), ": joined is 'soon' in line 2, and must be a date"),

@@ -28,6 +28,8 @@ TILE, ROOM = 24.0, 8.0
 #: The column with the number of repeats, at the right of a box.
 COUNT = 38.0
 LEAST, MOST = 120.0, 330.0
+#: The most that a note makes a box wider.
+MOST_NOTE = 200.0
 LINE, NUMBERS, NOTE, BAR = 29.0, 21.0, 15.0, 3.0
 HEADER = 32.0
 
@@ -89,7 +91,8 @@ def closed_width(part: Part, drawn: Drawn) -> float:
     numbers = [widest(text, "number") for text in (label.params, label.macs) if text]
     room = TILE + 2 * ROOM + (COUNT if part.count > 1 else 0)
     both = 2 * max(numbers) + 12 if len(numbers) > 1 else sum(numbers)
-    wanted = room + max(sum(first) + 6 * (len(first) - 1), both)
+    note = min(widest(label.note, "note"), MOST_NOTE) if label.note else 0.0
+    wanted = room + max(sum(first) + 6 * (len(first) - 1), both, note)
     return min(max(wanted + 1, LEAST), MOST)
 
 

@@ -92,7 +92,7 @@ def _details(row: Row) -> list[str]:
     found = list(_fields(row))
     if len(found) == 1 and found[0][0] == next(iter(type(row.layer).model_fields)):
         return [found[0][1]]
-    return [f"{name} {value}".lstrip() for name, value in found]
+    return [name if value == "True" else f"{name} {value}".lstrip() for name, value in found]
 
 
 def _fields(row: Row) -> Iterator[tuple[str, str]]:

@@ -165,15 +165,24 @@ class Artist:
         }
 
     def _labels(self, part: Part, frame: Frame) -> dict[Value, str]:
-        """Return the shapes of the values. What only leaves the stack has its label outside."""
-        labels = {}
+        """Return the shapes of the values. What only leaves the stack has its label outside.
+
+        The first of several results of a layer tells them all.
+        """
+        labels: dict[Value, str] = {}
+        firsts: dict[int, Value] = {}
         for edge in frame.edges:
             source, reader = frame.nodes[edge.nodes[0]], frame.nodes[edge.nodes[-1]]
             if source.what == "in" or reader.what == "out" or edge.value not in self.drawn.tensors:
                 continue
             if part.members[source.number].kind == "input":
                 continue  # the box of an input tells its shape
-            labels[edge.value] = wire_label(self.drawn.tensors[edge.value])
+            text = wire_label(self.drawn.tensors[edge.value])
+            first = firsts.setdefault(edge.nodes[0], edge.value)
+            if first == edge.value or part.members[source.number].members:
+                labels[edge.value] = text
+            elif text not in labels[first]:
+                labels[first] += f", {text}"
         return labels
 
 

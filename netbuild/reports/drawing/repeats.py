@@ -96,5 +96,5 @@ def _layer(row: Row, start: int) -> Hashable:
     ties = tuple((name, tie.target) for name, tie in row.ties.items())
     computed = tuple((name, str(one)) for name, one in row.parametrized.items())
     shapes = tuple(tensor.shape for tensor in row.outputs.values())
-    again = row.reuses and row.reuses[start:]
+    again = row.reuses[start:] if row.reuses and row.inferred.weights else None
     return row.type, row.shapes, shapes, str(row.arguments), again, ties, computed, row.unfreezes

@@ -105,6 +105,10 @@ MARKS = {
 _FAMILY = "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', 'Helvetica Neue', Arimo, sans-serif"
 
 
+#: The least contrast of a mark and its tile.
+_CONTRAST = 3.0
+
+
 def mixed(colour: str, ground: str, share: float) -> str:
     """Return a colour with a share of one colour on a ground."""
     pairs = zip(_rgb(colour), _rgb(ground), strict=True)
@@ -112,9 +116,18 @@ def mixed(colour: str, ground: str, share: float) -> str:
 
 
 def on(colour: str) -> str:
-    """Return the colour of a mark on a tile: light on dark tiles, dark on light ones."""
-    r, g, b = _rgb(colour)
-    return "#ffffff" if 0.299 * r + 0.587 * g + 0.114 * b < 150 else "#14181d"
+    """Return the colour of a mark on a tile: white, or black where white is too pale.
+
+    The contrast is that of WCAG 2.2, 1.4.11: 3 to 1.
+    """
+    return "#ffffff" if 1.05 / (luminance(colour) + 0.05) >= _CONTRAST else "#14181d"
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, from 0 to 1 (WCAG 2.2)."""
+    parts = [c / 255 for c in _rgb(colour)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -89,7 +89,7 @@ def closed_width(part: Part, drawn: Drawn) -> float:
     first += [widest(label.detail, "detail")] if label.detail else []
     first += [widest(label.aside, "aside") + 6] if label.aside else []
     numbers = [widest(text, "number") for text in (label.params, label.macs) if text]
-    room = TILE + 2 * ROOM + (COUNT if part.count > 1 else 0)
+    room = TILE + 2 * ROOM + (COUNT if part.repeats > 1 else 0)
     both = 2 * max(numbers) + 12 if len(numbers) > 1 else sum(numbers)
     note = min(widest(label.note, "note"), MOST_NOTE) if label.note else 0.0
     wanted = room + max(sum(first) + 6 * (len(first) - 1), both, note)
@@ -99,7 +99,7 @@ def closed_width(part: Part, drawn: Drawn) -> float:
 def closed(part: Part, drawn: Drawn, wide: float) -> Box:
     """Return a closed box of a width."""
     label = label_of(part, drawn)
-    left, right = TILE + ROOM, wide - ROOM - (COUNT if part.count > 1 else 0)
+    left, right = TILE + ROOM, wide - ROOM - (COUNT if part.repeats > 1 else 0)
     texts = _first_line(label, left, right, 19.0)
     height = LINE
     bars: list[Bar] = []
@@ -109,8 +109,8 @@ def closed(part: Part, drawn: Drawn, wide: float) -> Box:
     for line in _note_lines(label, part, right - left):
         texts.append(Text(left, height + 6, line, "note"))
         height += NOTE
-    if part.count > 1:
-        times = f"×{part.count}"
+    if part.repeats > 1:
+        times = f"×{part.repeats}"
         texts.append(
             Text(
                 wide - COUNT / 2 + widest(times, "count") / 2,
@@ -181,8 +181,8 @@ def head(part: Part, drawn: Drawn) -> Box:
     bars: list[Bar] = []
     whole = drawn.root
     pieces = [(label.title, "title"), (label.detail if part.type else "", "detail")]
-    if part.count > 1:
-        pieces.append((f"×{part.count}", "count"))
+    if part.repeats > 1:
+        pieces.append((f"×{part.repeats}", "count"))
     pieces += [(label.params, "number"), (label.macs, "number"), (label.note, "note")]
     shares = {
         label.params: ("params", part.params / max(whole.params, 1)),

@@ -34,7 +34,9 @@ def stop_of(graph: Graph) -> Stop | None:
         return None
     known = {row.path for row in graph.rows}
     placed = [(_place(fault, graph.config.layers), fault) for fault in found]
-    path, first = max(placed, key=lambda one: _certainty(*one, known))  # the first of the best
+    path, first = max(
+        placed, key=lambda one: _certainty(one[0], one[1], known)
+    )  # the first of the best
     if not path or any(row.path.startswith(f"{path}.") for row in graph.rows):
         path = ".".join([*path.split(".")[:-1], "fault"])  # beside the known part of a stack
     return Stop(path, _before(graph, path), first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.reports.drawing.boxes import HEADER, Box, closed, closed_width, head, widest
@@ -12,7 +11,7 @@ from netbuild.reports.drawing.placing import Plan, Size, Spot, plan
 from netbuild.reports.drawing.routes import Route, Router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from netbuild.graph.value import Value
     from netbuild.reports.drawing.parts import Drawn, Part
@@ -90,7 +89,7 @@ class Opened(NamedTuple):
 
 
 class Shaped(NamedTuple):
-    """A stack without places: its frame, its closed boxes, the labels of its values, and its head."""
+    """A stack without places: its frame, closed boxes, the labels of its values, and its head."""
 
     frame: Frame
     boxes: Mapping[int, Box]

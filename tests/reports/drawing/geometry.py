@@ -1,16 +1,16 @@
-"""What is wrong with the places in a picture: boxes, texts and lines that get in each other's way."""
+"""What is wrong with the places in a picture: boxes, texts and lines in each other's way."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.reports.drawing.boxes import HEADER, TILE, widest
-from netbuild.reports.drawing.placing import Spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.reports.drawing.picture import Picture, Placed
+    from netbuild.reports.drawing.placing import Spot
     from netbuild.reports.drawing.routes import Point, Route
 
 #: How much a place may be off, in pixels.
@@ -55,7 +55,11 @@ def faults(picture: Picture) -> list[str]:
     """Return a sentence for each thing that is wrong."""
     found = [*_boxes(picture), *_texts(picture), *_lines(picture), *_tags(picture)]
     page = Rect(0, 0, picture.width, picture.height)
-    found += [f"{one.part.path} leaves the page" for one in picture.boxes if not page.holds(rect(one.spot))]
+    found += [
+        f"{one.part.path} leaves the page"
+        for one in picture.boxes
+        if not page.holds(rect(one.spot))
+    ]
     return found
 
 
@@ -99,7 +103,9 @@ def points(route: Route) -> list[Point]:
         for step in range(1, _STEPS + 1):
             t = step / _STEPS
             bend = 3 * t * t - 2 * t * t * t if route.smooth else t
-            along = 1.5 * t * (1 - t) * (1 - t) + 1.5 * t * t * (1 - t) + t**3 if route.smooth else t
+            along = (
+                1.5 * t * (1 - t) * (1 - t) + 1.5 * t * t * (1 - t) + t**3 if route.smooth else t
+            )
             found.append((x0 + (x - x0) * bend, y0 + (y - y0) * along))
     return found
 

@@ -37,7 +37,7 @@ def wrong(path: Path, *, deep: bool) -> list[str]:
 
 
 def test_networks() -> None:
-    """No box overlaps another, no text leaves its box, no line crosses a box: in the pictures of some networks."""
+    """No box overlaps another, no text leaves its box, no line crosses a box, for some networks."""
     for name in ("bert", "film", "gan", "mixture", "nin", "rotary", "segnet", "seq2seq", "vae"):
         assert wrong(ROOT / f"configs/{name}.yaml", deep=False) == [], name
 

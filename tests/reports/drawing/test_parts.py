@@ -29,7 +29,7 @@ layers:
 def test_equal_parts_in_a_row_are_one() -> None:
     """Parts repeat if their types, arguments and shapes are equal, and nothing else reads them."""
     found = parts_of(graph_of(REPEATED))
-    counts = {part.path: part.count for part in each(found.root) if part.count > 1}
+    counts = {part.path: part.repeats for part in each(found.root) if part.repeats > 1}
     # other.3 has the shapes 6 to 6, and other.2 has 8 to 6; first is read by both.
     assert counts == {"same.0": 3, "other.0": 2, "drops.0": 2}
     same = named(found, "same.0")
@@ -44,7 +44,7 @@ def test_what_is_shared_is_no_repeat() -> None:
     text = f"input: [4]\nlayers: {{{layers}}}\n"
     found = parts_of(graph_of(text))
     assert [part.path for part in found.root.members[1:-1]] == ["a", "b", "c", "d"]
-    assert named(found, "d").count == 2  # a ReLU has no weights to share
+    assert named(found, "d").repeats == 2  # a ReLU has no weights to share
     notes = {part.path: label_of(part, found).note for part in found.root.members}
     assert (notes["b"], notes["c"], notes["d"]) == ("weights of a", "weights of a", "")
 
@@ -135,7 +135,13 @@ layers:
 def test_a_network_with_a_fault() -> None:
     """It is drawn up to its first fault, which reads the last value before it."""
     found = parts_of(graph_of(FAULTY))
-    assert [part.path for part in each(found.root)] == ["<input", "stem", "body", "body.0", "body.1"]
+    assert [part.path for part in each(found.root)] == [
+        "<input",
+        "stem",
+        "body",
+        "body.0",
+        "body.1",
+    ]
     stop = named(found, "body.1")
     assert (stop.kind, stop.reads[0].path) == ("fault", "body.0")
     label = label_of(stop, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -32,7 +32,7 @@ layers:
 
 def texts(svg_text: str) -> list[str]:
     """Return the texts that a picture shows."""
-    return [one.text or "" for one in Xml.fromstring(svg_text).iter(f"{SPACE}text")]  # noqa: S314
+    return [one.text or "" for one in ET.fromstring(svg_text).iter(f"{SPACE}text")]  # noqa: S314
 
 
 def test_texts() -> None:
@@ -84,7 +84,7 @@ def test_kinds_differ_without_colour(palette: object) -> None:
 def test_names_are_texts() -> None:
     """No name of a file becomes a part of the picture, of the page or of the flow chart."""
     graph = graph_of(HOSTILE)
-    Xml.fromstring(svg(graph))  # noqa: S314  written here
+    ET.fromstring(svg(graph))  # noqa: S314  written here
     page, chart = html(graph), mermaid(graph)
     for text in (svg(graph), page.replace("<script>const network", ""), chart):
         assert "<script>alert" not in text

@@ -94,9 +94,8 @@ def draw(
             write(written, text.encode())
             size = f"{graph.params:,} parameters, {len(text.encode()):,} bytes"
             say(f"{written}: {size}")
-    if graph.diagnostics:
-        print_faults(graph.diagnostics, stderr=True)
-    if errors(graph.diagnostics):
+    if found := errors(graph.diagnostics):
+        print_faults(found, stderr=True)
         raise typer.Exit(FAULTS)
 
 

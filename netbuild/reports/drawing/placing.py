@@ -7,7 +7,8 @@ Nodes of a rank stand side by side, centred over and under their neighbours as f
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,19 @@ COLUMN, TURN = 52.0, 26.0
 #: The height of the shortest column, as a share of what all would have.
 _SHORTEST = 0.4
 _SWEEPS = 8
+
+
+Point: TypeAlias = tuple[float, float]
+
+
+class Route(NamedTuple):
+    """A line through points. A smooth one goes from rank to rank; others have rounded corners."""
+
+    points: tuple[Point, ...]
+    smooth: bool
+    skips: bool = False
+    #: Whether it goes on outside of its stack, and so has no arrow here.
+    goes_on: bool = False
 
 
 class Size(NamedTuple):
@@ -77,6 +91,9 @@ class Plan(NamedTuple):
     columns: tuple[int, ...]
     #: Where each column ends at its right side, with its lanes.
     rights: tuple[float, ...]
+    #: The line of each edge and the labels of the values, if they do not follow from the rest.
+    routes: tuple[Route, ...] = ()
+    tags: Mapping[Value, Point] = MappingProxyType({})
 
 
 def plan(

@@ -88,3 +88,17 @@ def test_lines_are_put_in_order() -> None:
     ranks = [[0, 1, 2], [3, 4, 5]]
     assert ordered(ranks, [(0, 5), (1, 4), (2, 3)]) == ((0, 1, 2), (5, 4, 3))
     assert ordered(ranks, [(0, 3), (1, 4), (2, 5)]) == ((0, 1, 2), (3, 4, 5))
+
+
+def test_a_u() -> None:
+    """U-Net is drawn as a U: both ends of a skip have the same height, and lines go up again."""
+    found = parts_of(graph_at(ROOT / "configs/unet.yaml"))
+    made = fitted(found, 1)
+    middle = {one.part.path: one.spot.y + one.spot.height / 2 for one in made.boxes}
+    assert made.is_u
+    assert middle["down1"] == pytest.approx(middle["up1"])
+    assert middle["down2"] == pytest.approx(middle["up2"])
+    assert middle["bottom"] > middle["up2"] > middle["up1"] > middle["out"] > middle[">output"]
+    assert faults(made) == []
+    assert not fitted(found, 2).is_u  # open boxes have their inputs at the top
+    assert not fitted(parts_of(graph_at(ROOT / "configs/resnet18.yaml")), 1).is_u

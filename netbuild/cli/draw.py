@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netbuild.reports.drawing import Format
 
 
-def draw(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
+def draw(
     file: Annotated[
         str,
         typer.Argument(metavar="FILE|RUN", help="A config, a run, or - for standard input."),
@@ -94,9 +94,8 @@ def draw(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names t
             write(written, text.encode())
             size = f"{graph.params:,} parameters, {len(text.encode()):,} bytes"
             say(f"{written}: {size}")
-    if graph.diagnostics:
-        print_faults(graph.diagnostics, stderr=True)
-    if errors(graph.diagnostics):
+    if found := errors(graph.diagnostics):
+        print_faults(found, stderr=True)
         raise typer.Exit(FAULTS)
 
 

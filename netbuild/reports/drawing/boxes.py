@@ -28,6 +28,8 @@ TILE, ROOM = 24.0, 8.0
 #: The column with the number of repeats, at the right of a box.
 COUNT = 38.0
 LEAST, MOST = 120.0, 330.0
+#: The most that a note makes a box wider.
+MOST_NOTE = 200.0
 LINE, NUMBERS, NOTE, BAR = 29.0, 21.0, 15.0, 3.0
 HEADER = 32.0
 
@@ -87,16 +89,17 @@ def closed_width(part: Part, drawn: Drawn) -> float:
     first += [widest(label.detail, "detail")] if label.detail else []
     first += [widest(label.aside, "aside") + 6] if label.aside else []
     numbers = [widest(text, "number") for text in (label.params, label.macs) if text]
-    room = TILE + 2 * ROOM + (COUNT if part.count > 1 else 0)
+    room = TILE + 2 * ROOM + (COUNT if part.repeats > 1 else 0)
     both = 2 * max(numbers) + 12 if len(numbers) > 1 else sum(numbers)
-    wanted = room + max(sum(first) + 6 * (len(first) - 1), both)
+    note = min(widest(label.note, "note"), MOST_NOTE) if label.note else 0.0
+    wanted = room + max(sum(first) + 6 * (len(first) - 1), both, note)
     return min(max(wanted + 1, LEAST), MOST)
 
 
 def closed(part: Part, drawn: Drawn, wide: float) -> Box:
     """Return a closed box of a width."""
     label = label_of(part, drawn)
-    left, right = TILE + ROOM, wide - ROOM - (COUNT if part.count > 1 else 0)
+    left, right = TILE + ROOM, wide - ROOM - (COUNT if part.repeats > 1 else 0)
     texts = _first_line(label, left, right, 19.0)
     height = LINE
     bars: list[Bar] = []
@@ -106,8 +109,8 @@ def closed(part: Part, drawn: Drawn, wide: float) -> Box:
     for line in _note_lines(label, part, right - left):
         texts.append(Text(left, height + 6, line, "note"))
         height += NOTE
-    if part.count > 1:
-        times = f"×{part.count}"
+    if part.repeats > 1:
+        times = f"×{part.repeats}"
         texts.append(
             Text(
                 wide - COUNT / 2 + widest(times, "count") / 2,
@@ -178,8 +181,8 @@ def head(part: Part, drawn: Drawn) -> Box:
     bars: list[Bar] = []
     whole = drawn.root
     pieces = [(label.title, "title"), (label.detail if part.type else "", "detail")]
-    if part.count > 1:
-        pieces.append((f"×{part.count}", "count"))
+    if part.repeats > 1:
+        pieces.append((f"×{part.repeats}", "count"))
     pieces += [(label.params, "number"), (label.macs, "number"), (label.note, "note")]
     shares = {
         label.params: ("params", part.params / max(whole.params, 1)),

@@ -52,7 +52,11 @@ def _fitted(drawn: Drawn, depth: int | None) -> tuple[int, Picture]:
 
 def _at(artist: Artist, depth: int) -> Picture:
     """Return the picture at a depth, in as many columns as fit best."""
-    best = artist.picture(opens_to(depth), None)
+    best = artist.picture(opens_to(depth), turns=True)
+    if best.is_u and _scale(best) <= 1:
+        return best
+    if best.is_u:
+        best = artist.picture(opens_to(depth))
     for room in _ROOMS:
         if _scale(best) <= _ENOUGH or best.height <= room:
             break

@@ -46,8 +46,10 @@ def render(drawn: Drawn, depth: int | None, theme: Theme) -> str:
         f'<p class="muted">{escaped(subtitle(drawn.graph))}</p>',
         *_fault(drawn),
         *(_buttons() if levels(drawn.root) > 1 else []),
-        '<div class="scroll"><svg class="netbuild" id="picture" role="group" '
-        'aria-label="the layers of the network"></svg></div>',
+        (
+            '<div class="scroll"><svg class="netbuild" id="picture" role="group" '
+            'aria-label="the layers of the network"></svg></div>'
+        ),
         *_legend(kinds),
     ]
     script = f"const network={as_script_data(data)};\n{text('drawing.js')}"
@@ -75,15 +77,18 @@ def _fault(drawn: Drawn) -> list[str]:
 
 def _buttons() -> list[str]:
     return [
-        '<p class="screen-only buttons"><button type="button" id="expand">Expand all</button> '
-        '<button type="button" id="collapse">Collapse all</button> '
-        '<span class="muted">Click a stack to open it, and its head to close it.</span></p>'
+        (
+            '<p class="screen-only buttons"><button type="button" id="expand">Expand all</button> '
+            '<button type="button" id="collapse">Collapse all</button> '
+            '<span class="muted">Click a stack to open it, and its head to close it.</span></p>'
+        )
     ]
 
 
 def _legend(kinds: list[str]) -> list[str]:
     parts, height = legend_of(kinds, _LEGEND)
-    size = f'width="{_LEGEND:.0f}" height="{height:.0f}" viewBox="{MARGIN:g} 0 {_LEGEND:.0f} {height:.0f}"'
+    size = f'width="{_LEGEND:g}" height="{height:g}"'
+    size += f' viewBox="{MARGIN:g} 0 {_LEGEND:g} {height:g}"'
     return ['<div class="scroll">', f'<svg class="netbuild" {size}>', *parts, "</svg></div>"]
 
 
@@ -146,10 +151,11 @@ class _Data:
             "path": escaped(one_line(part.path)),
             "kind": part.kind,
             "size": [round(box.width, 2), box.height],
-            "inside": hint(part, self.drawn) + "".join(inside(box, part, box.height, is_open=False)),
+            "inside": hint(part, self.drawn)
+            + "".join(inside(box, part, box.height, is_open=False)),
         }
-        if part.count > 1:
-            found["count"] = part.count
+        if part.repeats > 1:
+            found["count"] = part.repeats
         if part.reuses:
             found["shared"] = 1
         if part.members:

@@ -49,7 +49,8 @@ class _Chart:
         for number, member in enumerate(part.members):
             name = f"{key}{number}"
             if member.members and self.opens(member, level + 1):
-                yield f'{indent}subgraph {name}["{self._text(member)}"]'
+                yield f'{indent}subgraph {name}["{self._head(member)}"]'
+                yield f"{indent}  direction TB"
                 yield from self.stack(member, f"{name}_", level + 1, ends)
                 yield f"{indent}end"
             else:
@@ -68,9 +69,15 @@ class _Chart:
             shape = f'|"{times(tensor.shape)}"|' if tensor else ""
             yield f"{key}{source.number} -->{shape} {key}{reader.number}"
 
+    def _head(self, part: Part) -> str:
+        """Return the title of a subgraph, which has one line."""
+        label = label_of(part, self.drawn)
+        title = " ".join([label.title, label.detail if part.type else ""]).rstrip()
+        return _escaped(f"{title} ×{part.repeats}" if part.repeats > 1 else title)
+
     def _text(self, part: Part) -> str:
         label = label_of(part, self.drawn)
-        title = f"{label.title} ×{part.count}" if part.count > 1 else label.title
+        title = f"{label.title} ×{part.repeats}" if part.repeats > 1 else label.title
         numbers = ", ".join(text for text in (label.params, label.macs) if text)
         name = label.aside if part.row else ""
         lines = (title, label.detail, name, numbers, label.note)

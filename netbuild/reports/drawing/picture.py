@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.reports.drawing.boxes import HEADER, Box, closed, closed_width, head, widest
 from netbuild.reports.drawing.frames import Frame, frame_of
 from netbuild.reports.drawing.labels import wire_label
-from netbuild.reports.drawing.placing import Plan, Size, Spot, plan
-from netbuild.reports.drawing.routes import Route, Router
+from netbuild.reports.drawing.placing import Plan, Route, Size, Spot, plan
+from netbuild.reports.drawing.routes import Router
+from netbuild.reports.drawing.turning import turned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from netbuild.graph.value import Value
     from netbuild.reports.drawing.parts import Drawn, Part
@@ -52,6 +52,7 @@ class Picture(NamedTuple):
     boxes: tuple[Placed, ...]
     routes: tuple[Route, ...]
     tags: tuple[Tag, ...]
+    is_u: bool = False
 
 
 class Opened(NamedTuple):
@@ -90,7 +91,7 @@ class Opened(NamedTuple):
 
 
 class Shaped(NamedTuple):
-    """A stack without places: its frame, its closed boxes, the labels of its values, and its head."""
+    """A stack without places: its frame, closed boxes, the labels of its values, and its head."""
 
     frame: Frame
     boxes: Mapping[int, Box]
@@ -105,14 +106,17 @@ class Artist:
         self.drawn = drawn
         self._shaped: dict[str, Shaped] = {}
 
-    def picture(self, opens: Callable[[Part, int], bool], room: float | None) -> Picture:
+    def picture(
+        self, opens: Callable[[Part, int], bool], room: float | None = None, *, turns: bool = False
+    ) -> Picture:
         """Place the network.
 
         Args:
             opens: whether a stack at a level is open. The network itself is at level 0.
             room: the greatest height; longer stacks are broken into columns.
+            turns: whether a network that is a U is drawn as one.
         """
-        whole = self._opened(self.drawn.root, 0, opens, room)
+        whole = self._opened(self.drawn.root, 0, opens, room, turns=turns)
         found = list(_walk(whole, 0.0, 0.0, 0))
         return Picture(
             whole.plan.width,
@@ -120,6 +124,7 @@ class Artist:
             tuple(one for one in found if isinstance(one, Placed)),
             tuple(one for one in found if isinstance(one, Route)),
             tuple(one for one in found if isinstance(one, Tag)),
+            is_u=bool(whole.plan.routes),
         )
 
     def shaped(self, part: Part) -> Shaped:
@@ -131,7 +136,13 @@ class Artist:
         return self._shaped[part.path]
 
     def _opened(
-        self, part: Part, level: int, opens: Callable[[Part, int], bool], room: float | None
+        self,
+        part: Part,
+        level: int,
+        opens: Callable[[Part, int], bool],
+        room: float | None,
+        *,
+        turns: bool = False,
     ) -> Opened:
         """Open a stack."""
         shaped = self.shaped(part)
@@ -148,7 +159,8 @@ class Artist:
         sizes |= {n: Size(box.width, box.height, {}, {}) for n, box in shaped.boxes.items()}
         sizes |= {n: one.size for n, one in inner.items()}
         widths = {value: widest(text, "wire") for value, text in shaped.labels.items()}
-        planned = plan(shaped.frame, sizes, widths, room)
+        planned = turned(shaped.frame, sizes, widths) if turns and not level else None
+        planned = planned or plan(shaped.frame, sizes, widths, room)
         return Opened(part, shaped, planned, sizes, inner)
 
     def _boxes(self, part: Part, frame: Frame) -> dict[int, Box]:
@@ -165,22 +177,32 @@ class Artist:
         }
 
     def _labels(self, part: Part, frame: Frame) -> dict[Value, str]:
-        """Return the shapes of the values. What only leaves the stack has its label outside."""
-        labels = {}
+        """Return the shapes of the values. What only leaves the stack has its label outside.
+
+        The first of several results of a layer tells them all.
+        """
+        labels: dict[Value, str] = {}
+        firsts: dict[int, Value] = {}
         for edge in frame.edges:
             source, reader = frame.nodes[edge.nodes[0]], frame.nodes[edge.nodes[-1]]
             if source.what == "in" or reader.what == "out" or edge.value not in self.drawn.tensors:
                 continue
             if part.members[source.number].kind == "input":
                 continue  # the box of an input tells its shape
-            labels[edge.value] = wire_label(self.drawn.tensors[edge.value])
+            text = wire_label(self.drawn.tensors[edge.value])
+            first = firsts.setdefault(edge.nodes[0], edge.value)
+            if first == edge.value or part.members[source.number].members:
+                labels[edge.value] = text
+            elif text not in labels[first]:
+                labels[first] += f", {text}"
         return labels
 
 
 def _walk(opened: Opened, x: float, y: float, level: int) -> Iterator[Placed | Route | Tag]:
     """Yield all that an opened stack holds, with the corner of its inside at x and y."""
     shaped, spots = opened.shaped, opened.plan.spots
-    for route in Router(shaped.frame, opened.plan, opened.sizes).routes():
+    routes = opened.plan.routes or Router(shaped.frame, opened.plan, opened.sizes).routes()
+    for route in routes:
         yield route._replace(points=tuple((px + x, py + y) for px, py in route.points))
     for tag in _tags(opened):
         yield tag._replace(x=tag.x + x, y=tag.y + y, level=level)
@@ -208,6 +230,9 @@ def _tags(opened: Opened) -> Iterator[Tag]:
         if not edge.skips:
             turns.setdefault(edge.value, []).append(spots[edge.nodes[1]].middle)
     for value, text in opened.shaped.labels.items():
+        if value in opened.plan.tags:
+            yield Tag(*opened.plan.tags[value], text, 0)
+            continue
         source = sources[value]
         at = spots[source].middle + opened.sizes[source].outs.get(value, 0.0)
         ends = turns.get(value, [])

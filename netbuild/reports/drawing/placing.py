@@ -7,7 +7,8 @@ Nodes of a rank stand side by side, centred over and under their neighbours as f
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,19 @@ COLUMN, TURN = 52.0, 26.0
 #: The height of the shortest column, as a share of what all would have.
 _SHORTEST = 0.4
 _SWEEPS = 8
+
+
+Point: TypeAlias = tuple[float, float]
+
+
+class Route(NamedTuple):
+    """A line through points. A smooth one goes from rank to rank; others have rounded corners."""
+
+    points: tuple[Point, ...]
+    smooth: bool
+    skips: bool = False
+    #: Whether it goes on outside of its stack, and so has no arrow here.
+    goes_on: bool = False
 
 
 class Size(NamedTuple):
@@ -77,6 +91,9 @@ class Plan(NamedTuple):
     columns: tuple[int, ...]
     #: Where each column ends at its right side, with its lanes.
     rights: tuple[float, ...]
+    #: The line of each edge and the labels of the values, if they do not follow from the rest.
+    routes: tuple[Route, ...] = ()
+    tags: Mapping[Value, Point] = MappingProxyType({})
 
 
 def plan(
@@ -109,7 +126,7 @@ def plan(
     return _shifted(frame, sizes, sides, middles, bands, columns, bool(cut))
 
 
-def _shifted(  # noqa: PLR0913, PLR0917  the parts of a plan
+def _shifted(
     frame: Frame,
     sizes: Mapping[int, Size],
     sides: Mapping[int, tuple[float, float]],
@@ -146,7 +163,7 @@ def rank_is_open(frame: Frame, node: int, sizes: Mapping[int, Size]) -> bool:
 
 
 def _columns(frame: Frame, heights: Sequence[float], room: float | None) -> list[int]:
-    """Return the ranks with which columns begin: only where a single value goes from rank to rank."""
+    """Return the ranks with which columns begin: where a single value goes from rank to rank."""
     total = sum(heights) + LABELLED * (len(heights) - 1)
     if room is None or total <= room:
         return [0]
@@ -174,7 +191,7 @@ def _columns(frame: Frame, heights: Sequence[float], room: float | None) -> list
 
 
 def _links(frame: Frame, cut: Iterable[int]) -> list[tuple[int, int, Value, float]]:
-    """Return the pieces of all lines but skips, each with its weight: bends keep a line straight."""
+    """Return the pieces of all lines but skips, with weights: bends keep a line straight."""
     found: dict[tuple[int, int], tuple[int, int, Value, float]] = {}
     for edge in frame.edges:
         if edge.skips:
@@ -293,7 +310,7 @@ def _apart(
     return {node: mean + offset for node, mean, offset in zip(rank, means, offsets, strict=True)}
 
 
-def _gap(  # noqa: PLR0913, PLR0917  all that a gap depends on
+def _gap(
     frame: Frame,
     rank: int,
     middles: Mapping[int, float],
@@ -339,7 +356,7 @@ def _lanes(
 
 
 def _trunks(frame: Frame, ranks: range) -> list[tuple[int, int, list[int]]]:
-    """Return the first and the last rank of each value that skips, with its edges; short ones first.
+    """Return the first and the last rank of each value that skips, and its edges; short ones first.
 
     The skips of a value share a lane.
     """

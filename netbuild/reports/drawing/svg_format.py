@@ -1,4 +1,4 @@
-"""A picture as the text of an SVG: one file, with colours of its own and texts that can be selected."""
+"""A picture as the text of an SVG: one file, with its own colours, and texts to select."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ def render(picture: Picture, drawn: Drawn, theme: Theme) -> str:
     size = f'width="{wide:.0f}" height="{tall:.0f}" viewBox="0 0 {wide:.0f} {tall:.0f}"'
     label = escaped(one_line(f"{drawn.graph.config.name}: {subtitle(drawn.graph)}"))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="netbuild" {size} role="img" '
-        f'aria-label="{label}">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="netbuild" {size} role="img" '
+            f'aria-label="{label}">'
+        ),
         f"<style>{styles(theme, sorted({*kinds, 'stack'}))}</style>",
         f'<rect class="paper" width="{wide:.0f}" height="{tall:.0f}"/>',
         *heading(drawn),
@@ -135,7 +137,7 @@ def _placed(one: Placed, drawn: Drawn) -> str:
     place = f"translate({_n(spot.x)} {_n(spot.y)})"
     size = f'width="{_n(spot.width)}" height="{_n(spot.height)}"'
     parts = [f'<g class="{part.kind}" transform="{place}">', hint(part, drawn)]
-    if part.count > 1:
+    if part.repeats > 1:
         parts += [f'<rect class="sheet" x="{off}" y="{off}" {size} rx="6"/>' for off in (6, 3)]
     if one.is_open:
         parts.append(f'<rect class="group" {size} rx="8"/>')
@@ -155,7 +157,7 @@ def hint(part: Part, drawn: Drawn) -> str:
 def inside(box: Box, part: Part, height: float, *, is_open: bool) -> list[str]:
     """Return the tile, the texts and the bars of a box."""
     parts = [_tile(part.kind, height)]
-    if part.count > 1 and not is_open:
+    if part.repeats > 1 and not is_open:
         x = box.width - COUNT
         parts.append(f'<path class="track" d="M{_n(x)} 6V{_n(height - 6)}h1V6Z"/>')
     parts += [_text(text) for text in box.texts]

@@ -110,8 +110,8 @@ def test_unknown_categories(run: Path, tmp_path: Path, netbuild: Netbuild) -> No
             (HEADER, "x,2,Oslo,soon,no", "3,,Oslo,,no", "4,z,Oslo,later,no", "5,,Oslo,soon,no"),
             (
                 ": age is 'x' in line 2, and must be a number; income is 'z' in line 4, and must "
-                "be a number; joined is 'soon' in line 2, 'later' in line 4 and 'soon' in line 5, and "
-                "must be a date"
+                "be a number; joined is 'soon' in line 2, 'later' in line 4 and 'soon' in line "
+                "5, and must be a date"
             ),
         ),
         (

@@ -55,17 +55,16 @@ def sparkline(values: Sequence[float | None], scale: tuple[float, float], width:
     if not values:
         return ""
     low, high = scale
-    marks = ""
-    width = min(width, len(values))
-    for column in range(width):
-        part = values[column * len(values) // width : (column + 1) * len(values) // width]
+    marks, columns = "", min(width, len(values))
+    for column in range(columns):
+        part = values[column * len(values) // columns : (column + 1) * len(values) // columns]
         known = [y for y in part if y is not None and isfinite(y)]
         if not known:
             marks += " "
             continue
         share = _share(known[-1], low, high, log=suits_log((low, high)))
         marks += _BLOCKS[min(len(_BLOCKS) - 1, int(share * len(_BLOCKS)))]
-    return marks
+    return marks.ljust(width)
 
 
 def _share(y: float, low: float, high: float, *, log: bool) -> float:

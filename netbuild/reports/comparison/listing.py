@@ -51,7 +51,9 @@ def table(folder: Path, records: Sequence[Record], width: int) -> Text:
     """Return the runs in a folder as the fullest table that fits into a width, and the best run."""
     from rich.text import Text
 
-    settings, best = differing(records), _best(records)
+    # The column `epochs` has the number of all epochs already.
+    settings = [setting for setting in differing(records) if setting.path != "train.epochs"]
+    best = _best(records)
     made, left = None, 0
     for shape in _shapes(records, settings):
         made, left = _table(folder, records, settings, shape, best), len(settings) - shape.settings
@@ -86,7 +88,7 @@ def formatted(format_: str, records: Sequence[Record]) -> str:
         | {
             "monitor": record.monitor,
             "monitored": finite(monitored(record)),
-            "settings": {s.path: s.values[number] for s in settings if s.texts[number]},
+            "settings": {s.path: finite(s.values[number]) for s in settings if s.texts[number]},
         }
         for number, record in enumerate(records)
     ]
@@ -150,9 +152,9 @@ def _shapes(records: Sequence[Record], settings: Sequence[Setting]) -> Iterator[
         {"without": "name" if same else ""},
         {"settings": 2},
         {"without": "curve"},
-        {"without": "metric" if by_loss else "loss"},
-        {"without": "epochs"},
         {"settings": 1},
+        {"without": "epochs"},
+        {"without": "metric" if by_loss else "loss"},
         {"without": "state"},
         {"without": "name"},
         {"settings": 0},

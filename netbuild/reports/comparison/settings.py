@@ -33,9 +33,9 @@ class Setting(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of the path that is no number."""
-        parts = [part for part in self.path.split(".") if not part.isdecimal()]
-        return parts[-1] if parts else self.path
+        """The last part of the path; of a position, the part before it, too."""
+        parts = self.path.split(".")
+        return ".".join(parts[-2:] if parts[-1].isdecimal() else parts[-1:])
 
 
 def differing(records: Sequence[Record]) -> list[Setting]:

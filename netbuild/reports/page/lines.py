@@ -43,6 +43,7 @@ def lines(
     width: int = 440,
     height: int = 240,
     log: bool | None = None,
+    most: int = MOST_POINTS,
 ) -> str:
     """Return a chart of lines as the text of an SVG element; "" without a finite value.
 
@@ -52,6 +53,7 @@ def lines(
         width: the width in pixels. The element shrinks with its place.
         height: the height in pixels, without the legend.
         log: whether the axis of the values is logarithmic; None lets the values decide.
+        most: the most points of a line.
     """
     points = [_finite(line) for line in given]
     every = [point for line in points for point in line]
@@ -82,7 +84,7 @@ def lines(
         if x == int(x)  # epochs are whole
     ]
     for number, (line, found) in enumerate(zip(given, points, strict=True)):
-        parts.append(_drawn(line, found, _colour(line, number), across, down))
+        parts.append(_drawn(line, found, _colour(line, number), (across, down), most))
     legend, more = _legend(given, width, height)
     label = escaped(title or ", ".join(line.name for line in given))
     return (
@@ -116,16 +118,17 @@ def _drawn(
     line: Line,
     finite: list[tuple[float, float]],
     colour: str,
-    across: Callable[[float], float],
-    down: Callable[[float], float],
+    places: tuple[Callable[[float], float], Callable[[float], float]],
+    most: int,
 ) -> str:
     """Return the path of a line, and a dot for a line of one point."""
+    across, down = places
     dash = ' stroke-dasharray="5 3"' if line.dashed else ""
     if len(finite) == 1:
         ((x, y),) = finite
         return f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="3" fill="{colour}"/>'
     path, pen = [], "M"
-    for x, y in thinned(line.x, line.y):
+    for x, y in thinned(line.x, line.y, most):
         if y is None or not math.isfinite(y):
             pen = "M"
             continue

@@ -89,15 +89,15 @@ def evaluate(
     with needs_torch("evaluate"):
         from netbuild.config.normalize import measures
         from netbuild.runs.folder import measured_with
-        from netbuild.training import session
+        from netbuild.training import evaluation
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
-            metrics = session.evaluate_weights(config, weights, split=split, warn=warn_of_input)
+            metrics = evaluation.evaluate_weights(config, weights, split=split, warn=warn_of_input)
             if measures(config.preparation.normalize) and not measured_with(weights):
                 say(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
             _say_if_longer(run, set or ())
-            metrics = session.evaluate(
+            metrics = evaluation.evaluate(
                 run, checkpoint, split=split, set=set or (), warn=warn_of_input
             )
         matrix = any(isinstance(measured, list) for measured in metrics.values())

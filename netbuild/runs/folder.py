@@ -22,6 +22,7 @@ from netbuild.config.load import load
 from netbuild.config.load import read as read_config
 from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
+from netbuild.diagnostics.above import above
 from netbuild.diagnostics.escapes import one_line
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import held, layout
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import torch
+    from torch import nn
 
     from netbuild.config.config import Config
 
@@ -42,11 +44,34 @@ if TYPE_CHECKING:
 _MOST = 1 << 26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A training that is running, was stopped or has finished. All its files are in `folder`."""
 
     folder: Path
+
+    def module(self, checkpoint: str = "best") -> nn.Module:
+        """Return the network with the weights of a checkpoint, `best` or `last`, for evaluation.
+
+        It is plain torch on the CPU, and takes inputs that are normalised as in the training.
+
+        Raises:
+            ConfigError: the config in the folder was changed, and has faults.
+            TrainingError: there is no such checkpoint, or it cannot be read.
+        """
+        made: nn.Module = above("training.prediction.trained", "module_of")(self, checkpoint)
+        return made
+
+    def __repr__(self) -> str:
+        line: str = above("reports.showing.run", "line")(self)
+        return f"<Run {line}>"
+
+    def __rich__(self) -> Any:
+        return above("reports.showing.run", "Table")(self)
+
+    def _repr_html_(self) -> str:
+        html: str = above("reports.showing.run", "html")(self)
+        return html
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -246,11 +271,14 @@ def run_with(weights: str | Path) -> Run | None:
     return Exported(Path(weights), told) if "config" in told else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exported(Run):
     """What a file of weights tells of the run that `netbuild export` has taken it from."""
 
     told: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<Exported {self.folder}>"
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -283,6 +311,11 @@ def _told_by(weights: str | Path) -> Mapping[str, str]:
             return read_texts(file)
     except (OSError, ValueError):  # another check says what is wrong with the file
         return {}
+
+
+def folder_of(run: str | Path | Run) -> Path:
+    """Return the folder of a run, or the path itself."""
+    return run.folder if isinstance(run, Run) else Path(run)
 
 
 def find(path: Path) -> Run:

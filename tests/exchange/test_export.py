@@ -192,7 +192,7 @@ def test_exported_weights_tell_what_the_run_has_kept(tmp_path: Path) -> None:
     config = small(tmp_path, "true")
     run = netbuild.train(config, runs=tmp_path / "runs")
     netbuild.export(run.folder, "safetensors", tmp_path / "x.safetensors")
-    measured = session.evaluate_weights(config, tmp_path / "x.safetensors")
+    measured = evaluation.evaluate_weights(config, tmp_path / "x.safetensors")
     assert measured == session.evaluate(run.folder)
 
 

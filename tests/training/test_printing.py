@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from netbuild import training
-from netbuild.cli.progress import ProgressBar
+from netbuild.training.bar import ProgressBar
 from netbuild.runs import folder as run
 from tests.training.runs import _layers, assert_plain, command, posix
 from tests.training_configs import (

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from netbuild.components.datasets.lines import Rows
     from netbuild.components.datasets.table import AnyFeature, TableSource
     from netbuild.components.tensor import Tensor
-    from netbuild.training.prediction.inputs import Array
+    from netbuild.training.prediction.inputs import Array, Records
+
+
+#: What messages call a table that is no file.
+RECORDS = "the table"
+#: How missing values of Python, numpy and pandas are written.
+_GAPS = {"nan", "NaT", "<NA>"}
 
 
 class TrainedTable:
@@ -39,10 +45,10 @@ class TrainedTable:
     """
 
     def __init__(
-        self, path: Path, source: TableSource, kept: Kept, wanted: Sequence[Tensor]
+        self, path: Path | str, source: TableSource, kept: Kept, wanted: Sequence[Tensor]
     ) -> None:
         self.path, self.source, self.kept = path, source, kept
-        self.dialect = dialect_of(path, source)
+        self.dialect = source.dialect if isinstance(path, str) else dialect_of(path, source)
         self.lines: list[int] = []
         self.header, self.cells = self._read()
         columns = self._columns()
@@ -114,7 +120,7 @@ class TrainedTable:
         cells = [row[number] for row in self.cells]
         how = self.dialect.format
         kind = kind_of(frozenset(cells) - how.missing, how) if cells else Kind("string")
-        shown = is_shown(str(self.path))
+        shown = self.path == RECORDS or is_shown(str(self.path))
         return Column(name, kind, cells, how, self._place, shown=shown)
 
     def _place(self, row: int) -> str:
@@ -153,6 +159,37 @@ class TrainedTable:
         count = int(((codes.ravel() == 0) & there).sum())
         if count:
             self.unknown[feature.name] = count
+
+
+class RecordTable(TrainedTable):
+    """The rows that a program gives, as texts in the form of the file that has trained."""
+
+    def __init__(
+        self, given: Records, source: TableSource, kept: Kept, wanted: Sequence[Tensor]
+    ) -> None:
+        self.given = given
+        super().__init__(RECORDS, source, kept, wanted)
+
+    def _read(self) -> tuple[list[str], list[list[str]]]:
+        names = list(dict.fromkeys(str(name) for row in self.given.rows for name in row))
+        self.lines = [*range(1, len(self.given.rows) + 1)]
+        cells = [{str(name): value for name, value in row.items()} for row in self.given.rows]
+        return names, [[self._cell(row.get(name)) for name in names] for row in cells]
+
+    def _cell(self, value: Any) -> str:
+        """Return the text of a value; an empty one for a missing value."""
+        if value is None or str(value) in _GAPS:
+            return ""
+        if isinstance(value, bool | np.bool_):
+            return str(bool(value)).lower()
+        if isinstance(value, float | np.floating):
+            whole = float(value).is_integer() and abs(value) < 1e15
+            text = str(int(value)) if whole else str(float(value))
+            return text.replace(".", self.dialect.format.decimal)
+        return value if isinstance(value, str) else str(value)
+
+    def _place(self, row: int) -> str:
+        return f"record {self.lines[row]}"
 
 
 def needed(kept: Kept, header: Sequence[str]) -> list[str]:

@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 from netbuild.syntax.dump import dump
 from netbuild.training import checkpoint
 from netbuild.training.data.batches import Batches, Share
-from netbuild.training.session import evaluate, train
+from netbuild.training.evaluation import evaluate
+from netbuild.training.session import train
 
 if TYPE_CHECKING:
     from pathlib import Path

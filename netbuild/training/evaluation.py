@@ -47,14 +47,24 @@ def evaluate(
     """
     found = find(folder_of(run))
     set = [set] if isinstance(set, str) else set  # noqa: A001
-    place = found.checkpoint(checkpoint)
     config = found.config(set)
     if set:
         _expect_unseen(found.config(), config, split)
+    return _validated(restored(found, config, checkpoint, split), split, warn)
+
+
+def restored(found: Run, config: Config, checkpoint: str, split: str) -> Trainer:
+    """Return a trainer that only validates, with the weights of a run's checkpoint.
+
+    Raises:
+        ConfigError: the data cannot be read.
+        TrainingError: there is no such checkpoint.
+    """
+    place = found.checkpoint(checkpoint)
     trainer = _validating(trainable(found.with_kept(config)), found, split)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
-    return _validated(trainer, split, warn)
+    return trainer
 
 
 def evaluate_weights(
@@ -102,9 +112,7 @@ def _expect_unseen(before: Config, after: Config, split: str) -> None:
         raise TrainingError(message)
 
 
-def _validated(
-    trainer: Trainer, split: str, warn: Callable[[str], object]
-) -> dict[str, Any]:
+def _validated(trainer: Trainer, split: str, warn: Callable[[str], object]) -> dict[str, Any]:
     for note in trainer.notes:
         warn(note)
     with data_faults(trainer.graph.config):

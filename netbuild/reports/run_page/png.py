@@ -19,7 +19,9 @@ def png(picture: Picture) -> bytes:
     stride = picture.width * picture.channels
     rows = (picture.pixels[at : at + stride] for at in range(0, stride * picture.height, stride))
     data = b"".join(b"\0" + row for row in rows)
-    head = struct.pack(">IIBBBBB", picture.width, picture.height, 8, _KINDS[picture.channels], 0, 0, 0)
+    head = struct.pack(
+        ">IIBBBBB", picture.width, picture.height, 8, _KINDS[picture.channels], 0, 0, 0
+    )
     parts = (("IHDR", head), ("IDAT", zlib.compress(data, 9)), ("IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name.encode(), part) for name, part in parts)
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "predict": "predict",
     "export": "export",
     "runs": "runs",
+    "report": "report",
     "new": "new",
     **dict.fromkeys(
         (

@@ -53,7 +53,7 @@ def table(folder: Path, records: Sequence[Record], width: int) -> Text:
 
     # The column `epochs` has the number of all epochs already.
     settings = [setting for setting in differing(records) if setting.path != "train.epochs"]
-    best = _best(records)
+    best = best_of(records)
     made, left = None, 0
     for shape in _shapes(records, settings):
         made, left = _table(folder, records, settings, shape, best), len(settings) - shape.settings
@@ -66,7 +66,7 @@ def table(folder: Path, records: Sequence[Record], width: int) -> Text:
         said = f"{left} more {'settings differ' if left > 1 else 'setting differs'}: {rest}"
         text.append_text(Text(_filled(said, width)))
     if best is not None:
-        text.append_text(Text(_filled(_sentence(records[best], settings, best), width)))
+        text.append_text(Text(_filled(sentence(records[best], settings, best), width)))
     return text
 
 
@@ -106,7 +106,7 @@ def _filled(said: str, width: int) -> str:
     return "".join(f" {line}\n" for line in lines.split("\n"))
 
 
-def _best(records: Sequence[Record]) -> int | None:
+def best_of(records: Sequence[Record]) -> int | None:
     """Return the position of the best of several runs of one network that share a monitor."""
     known = [n for n, record in enumerate(records) if is_number(monitored(record))]
     same = {(record.name, record.monitor) for record in records}
@@ -122,7 +122,7 @@ def _best(records: Sequence[Record]) -> int | None:
     return max(known, key=goodness)
 
 
-def _sentence(record: Record, settings: Sequence[Setting], number: int) -> str:
+def sentence(record: Record, settings: Sequence[Setting], number: int) -> str:
     """Return the sentence on the best run: its settings that differ, and what it has reached."""
     told = [f"{s.path} {s.texts[number]}" for s in settings[:3] if s.texts[number]]
     best = record.best or {}

@@ -49,7 +49,6 @@
     make();
     return { make, resize: () => plot.setSize({ width: Math.max(box.clientWidth, 260), height: 250 }) };
   };
-  document.body.classList.remove("no-script");
   const made = all.map((chart, n) => draw(document.getElementById("chart-" + n), chart));
   let waiting;
   addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => made.forEach((m) => m.resize()), 100); });

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netbuild.components.datasets.text import Text
 from netbuild.components.datasets.errors import DataError
+from netbuild.components.datasets.text import Text
 from netbuild.reports.run_page.review import Picture
 from netbuild.training.prediction.pictures import palette
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from netbuild.exchange.export import Exported, export
+    from netbuild.exchange.report import report
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.runs.folder import Run
@@ -90,6 +91,7 @@ __all__ = [
     "loaders",
     "loads",
     "predict",
+    "report",
     "trace",
     "train",
 ]
@@ -133,6 +135,7 @@ _HOMES = {
     "loaders": "training.loaders",
     "loads": "config.load",
     "predict": "training.prediction.predicted",
+    "report": "exchange.report",
     "trace": "checks.trace",
     "train": "training.session",
 }

@@ -44,9 +44,10 @@ def charts(records: Sequence[Record], names: Sequence[str]) -> list[Chart]:
     found = dict.fromkeys(k.partition("_")[2] for k in keys if k.startswith(("train_", "val_")))
     order = sorted(found, key=lambda n: first.index(n) if n in first else len(first))
     made = [_chart(n.replace("_", " "), (f"train_{n}", f"val_{n}"), records, names) for n in order]
-    made = [chart for chart in made if chart is not None][: _CHARTS - 1]
+    shown = [chart for chart in made if chart is not None][: _CHARTS - 1]
     rate = _chart("learning rate", ("lr",), records, names)
-    return [chart for chart in (*made, rate) if chart is not None]
+    varies = any(len({epoch.get("lr") for epoch in r.metrics}) > 1 for r in records)
+    return [*shown, rate] if rate is not None and varies else shown
 
 
 def _chart(
@@ -59,12 +60,10 @@ def _chart(
             points = {e["epoch"]: _known(e[key]) for e in record.metrics if key in e}
             if not any(y is not None for y in points.values()):
                 continue
-            part = key.partition("_")[0] if len(keys) > 1 else ""
-            called = " ".join(filter(None, (part, name if len(records) > 1 else "")))
-            dashed = part == "train"
-            line = {"name": called or title, "colour": number % _COLOURS, "dashed": dashed}
+            kind = {"train": "training", "val": "validation"}.get(key.partition("_")[0], "")
+            line = {"run": name, "kind": kind, "colour": number, "dashed": kind == "training"}
             if len(records) == 1:
-                line["colour"] = 1 if dashed else 0
+                line["run"] = title
             found.append((line, points))
     if not found:
         return None
@@ -113,7 +112,13 @@ def html(made: Sequence[Chart], records: Sequence[Record]) -> list[str]:
 
 def _printed(chart: Chart) -> str:
     given = [
-        Line(line["name"], chart.x, line["y"], line["dashed"], line["colour"])
+        Line(
+            " ".join(filter(None, (line["kind"], line["run"]))),
+            chart.x,
+            line["y"],
+            line["dashed"],
+            line["colour"],
+        )
         for line in chart.series
     ]
     return lines(given, width=440, height=200, log=chart.log, most=_PRINTED)

@@ -55,8 +55,10 @@ def _confusion(review: Review) -> Iterator[str]:
     right = sum(review.confusion[n][n] for n in range(size))
     share = f"{right / total:.2%}" if total else "–"
     yield "<h3>Confusion matrix</h3>"
+    many = f"{total:,} samples" if total <= review.samples else f"{total:,} places"
+    of = f" of {review.samples:,} samples" if total > review.samples else ""
     yield (
-        f'<p class="muted">{total:,} validated, {share} of them right. '
+        f'<p class="muted">{many}{of}, {share} of them right. '
         "Rows are true classes, columns are predicted classes.</p>"
     )
     if size <= _NUMBERED:

@@ -90,11 +90,11 @@ def environments(records: Sequence[Record], names: Sequence[str]) -> str:
     started = [str(record.environment.get("started", "")).replace("T", " ") for record in records]
     rows = []
     for one in every:
-        differ = len({*one.texts}) > 1
-        cells = (f"<mark>{escaped(t)}</mark>" if differ else escaped(t) for t in one.texts)
-        rows.append(
-            f"<tr><td>{escaped(one.name)}</td>{''.join(f'<td>{c}</td>' for c in cells)}</tr>"
-        )
+        if len({*one.texts}) > 1:
+            told = "".join(f"<td><mark>{escaped(text)}</mark></td>" for text in one.texts)
+        else:
+            told = f'<td colspan="{len(records)}">{escaped(one.texts[0])}</td>'
+        rows.append(f"<tr><td>{escaped(one.name)}</td>{told}</tr>")
     cells = "".join(f"<td>{escaped(time)}</td>" for time in started)
     rows.append(f"<tr><td>started</td>{cells}</tr>")
     return _table("environment", f"<th></th>{_heads(names, number=False)}", rows)

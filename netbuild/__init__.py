@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from netbuild.exchange.report import report
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+    from netbuild.reports.drawing.drawing import draw
     from netbuild.runs.folder import Run
     from netbuild.training.callbacks import Callback
     from netbuild.training.evaluation import evaluate
@@ -85,6 +86,7 @@ __all__ = [
     "UnreadableError",
     "WeightsError",
     "build",
+    "draw",
     "evaluate",
     "export",
     "load",
@@ -129,6 +131,7 @@ _HOMES = {
     "UnreadableError": "diagnostics.exceptions",
     "WeightsError": "diagnostics.exceptions",
     "build": "builder.module",
+    "draw": "reports.drawing.drawing",
     "evaluate": "training.evaluation",
     "export": "exchange.export",
     "load": "config.load",

@@ -28,6 +28,7 @@ COMMANDS = {
     "summary": "summary",
     "explain": "explain",
     "diff": "diff",
+    "draw": "draw",
     "weights": "weights",
     "train": "train",
     "evaluate": "evaluate",

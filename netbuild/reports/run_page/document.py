@@ -150,8 +150,15 @@ def _samples(shown: Sequence[Shown], labels: Sequence[str], best: int | None) ->
             yield inner
             continue
         opened = " open" if n == (best or 0) else ""
-        name = f"{curves.swatch(n)}{escaped(labels[n])}"
+        name = f"{curves.swatch(n)}{escaped(labels[n])}{_right(review)}"
         yield f"<details{opened}><summary>{name}</summary>{inner}</details>"
+
+
+def _right(review: Review) -> str:
+    """Return the share of samples that are classified rightly, for a heading."""
+    total = sum(map(sum, review.confusion))
+    right = sum(counts[n] for n, counts in enumerate(review.confusion))
+    return f' <span class="muted">{right / total:.2%} right</span>' if total else ""
 
 
 def _networks(shown: Sequence[Shown], labels: Sequence[str]) -> Iterator[str]:
@@ -164,12 +171,9 @@ def _networks(shown: Sequence[Shown], labels: Sequence[str]) -> Iterator[str]:
         return
     yield "<h2>Network</h2>"
     for svg, numbers in drawn.items():
-        graph = shown[numbers[0]].graph
-        assert graph is not None
         whose = ", ".join(labels[n] for n in numbers) if len(drawn) > 1 else ""
-        sizes = f"{graph.params:,} parameters, {graph.macs:,} multiply-adds for a sample"
-        told = ": ".join(filter(None, (whose, sizes)))
-        yield f'<figure class="network">{svg}<figcaption>{escaped(told)}</figcaption></figure>'
+        caption = f"<figcaption>{escaped(whose)}</figcaption>" if whose else ""
+        yield f'<figure class="network">{svg}{caption}</figure>'
 
 
 def _settings(

@@ -14,6 +14,7 @@ from netbuild.reports.run_page.review import Review
 from netbuild.training.errors import data_faults, refused
 from netbuild.training.evaluation import restored
 from netbuild.training.review.classes import Classes
+from netbuild.training.review.made import Made
 from netbuild.training.review.pictures import Samples
 from netbuild.training.review.values import Values
 
@@ -49,11 +50,10 @@ def _collected(trainer: Trainer, run: Run) -> Review:
     first, samples = learner.criterion.first, Samples(config)
     told = objective.of_first(config, trainer.graph.outputs)
     found = config.against(config.losses[0], tuple(trainer.graph.outputs))
-    if found is None or found.kind == "nothing":
-        return Review(note="The loss compares with no target, so no mistakes are shown.")
-    loss = config.losses[0].loss
-    collecting: Classes | Values
-    if isinstance(told, ClassTarget) or loss.binary:
+    collecting: Classes | Values | Made
+    if found is None or found.kind in {"nothing", "number"}:
+        collecting = Made(samples, tuple(trainer.graph.outputs))
+    elif isinstance(told, ClassTarget) or config.losses[0].loss.binary:
         collecting = Classes(first, samples, run.classes)
     elif isinstance(told, ValueTarget):
         collecting = Values(first, samples, config)

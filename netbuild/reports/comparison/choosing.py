@@ -118,9 +118,9 @@ def _read(text: str) -> _Condition:
     name, sign, said = (part.strip() for part in parts.groups())
     if said.endswith("%") and is_number(wanted := _number(said[:-1])):
         return _Condition(name, sign, wanted / 100)
-    node = from_bytes("--filter", said.encode("utf-8", "replace")).root if said else None
-    value = plain(node) if node is not None else None
-    wanted = said if isinstance(value, dict | list) else value
+    source = from_bytes("--filter", said.encode("utf-8", "replace"))
+    value = None if source.root is None else plain(source.root)
+    wanted = said if source.diagnostics or isinstance(value, dict | list) else value
     if sign in {">", "<", ">=", "<="} and not is_number(wanted):
         raise ChoiceError(f"--filter {text}: {sign} compares numbers, and {said!r} is no number")
     return _Condition(name, sign, wanted)

@@ -151,7 +151,10 @@ def _chart(chart: Chart, width: int, *, coloured: bool) -> list[Text]:
     cells = _Cells(max(width - left - right - 1, 4))
     for number, curve in enumerate(chart.curves):
         points = [
-            (_share(x, first, last, log=False), _share(y, low, high, log=log) if isfinite(y) else y)
+            (
+                _share(x, first, last, log=False),
+                _share(y, low, high, log=log) if isfinite(y) else math.nan,
+            )
             for x, y in zip(curve.x, curve.y, strict=True)
         ]
         cells.draw(points, number, dotted=not coloured and len(chart.curves) > 1 and number == 0)

@@ -108,6 +108,7 @@ def _read(text: str) -> _Condition:
     Raises:
         ChoiceError: it has another form.
     """
+    from netbuild.diagnostics.diagnostic import errors
     from netbuild.syntax.node import plain
     from netbuild.syntax.parser import from_bytes
 
@@ -120,7 +121,9 @@ def _read(text: str) -> _Condition:
         return _Condition(name, sign, wanted / 100)
     source = from_bytes("--filter", said.encode("utf-8", "replace"))
     value = None if source.root is None else plain(source.root)
-    wanted = said if source.diagnostics or isinstance(value, dict | list) else value
+    faults = [one for one in errors(source.diagnostics) if one.code != "NB005"]  # null is empty
+    is_text = faults or isinstance(value, dict | list)
+    wanted = said if is_text else value
     if sign in {">", "<", ">=", "<="} and not is_number(wanted):
         raise ChoiceError(f"--filter {text}: {sign} compares numbers, and {said!r} is no number")
     return _Condition(name, sign, wanted)

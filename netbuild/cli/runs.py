@@ -13,6 +13,9 @@ from netbuild.cli.terminal import console, fail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+    from rich.text import Text
+
     from netbuild.runs.records import Record
 
 
@@ -133,9 +136,24 @@ def _print_folds(record: Record, format_: str) -> None:
     elif format_ != "table":
         out.print(render.formatted(format_, record.folds))
     elif record.folds.results:
+        from netbuild.reports.comparison.curves import drawn_together
+        from netbuild.runs.records import folds_of
+
         out.print(render.table(record.folds, out.width), end="")
+        _print_curves(out, drawn_together(folds_of(record), out.width, coloured=_coloured(out)))
     else:
         out.print(f"{record.folder}: no fold has ended")
+
+
+def _coloured(out: Console) -> bool:
+    return out.color_system is not None
+
+
+def _print_curves(out: Console, curves: Text) -> None:
+    """Print curves below a table, set off by an empty line."""
+    if curves:
+        out.print()
+        out.print(curves)
 
 
 def _print_epochs(record: Record, format_: str) -> None:
@@ -149,8 +167,7 @@ def _print_epochs(record: Record, format_: str) -> None:
         from netbuild.reports.comparison.curves import drawn
 
         out.print(render.epochs_table(record, out.width), end="")
-        curves = drawn(record, out.width, coloured=out.color_system is not None)
-        out.print(curves, end="\n" if curves else "")
+        _print_curves(out, drawn(record, out.width, coloured=_coloured(out)))
     else:
         out.print(f"{render.title(record)}: no epoch has ended")
     if record.problem:

@@ -191,8 +191,7 @@ def _of_folds(folder: Path) -> Record:
         found = folds.read(folder)
     except TrainingError as error:
         return Record(folder, "damaged", str(error))
-    every = [found.fold(number) for number in range(1, found.of + 1)]
-    each = [read(fold) for fold in every if layout.is_run(fold)]
+    each = _each(found)
     running = any(record.state == "running" for record in each)
     return Record(
         folder,
@@ -205,6 +204,16 @@ def _of_folds(folder: Path) -> Record:
         folds=found,
         sections=_sections_of_folds(folder),
     )
+
+
+def _each(folds: Folds) -> list[Record]:
+    every = (folds.fold(number) for number in range(1, folds.of + 1))
+    return [read(fold) for fold in every if layout.is_run(fold)]
+
+
+def folds_of(record: Record) -> list[Record]:
+    """Return the record of each fold that has begun; none for a run without folds."""
+    return _each(record.folds) if record.folds else []
 
 
 def _measured(folder: Path) -> Record:

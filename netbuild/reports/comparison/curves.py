@@ -121,6 +121,20 @@ def drawn(record: Record, width: int, *, coloured: bool) -> Text:
     return Text("\n").join(lines)
 
 
+def drawn_together(records: Sequence[Record], width: int, *, coloured: bool) -> Text:
+    """Return the monitored value of several runs, such as folds, as curves of one chart."""
+    keys = {record.monitor for record in records}
+    if len(keys) != 1:
+        return Text()
+    (key,) = keys
+    curves = [_curve(record, key, record.folder.name) for record in records]
+    known = tuple(c for c in curves if len(c.x) > 1 and any(map(isfinite, c.y)))
+    if not known:
+        return Text()
+    made = Chart(key.replace("_", " "), key.partition("_")[2], known)
+    return Text("\n").join(side_by_side([made], width, coloured=coloured))
+
+
 def side_by_side(found: Sequence[Chart], width: int, *, coloured: bool) -> list[Text]:
     """Return charts as lines of text, as many in a row as have room."""
     columns = max(1, min(len(found), width // _LEAST))
@@ -157,7 +171,7 @@ def _chart(chart: Chart, width: int, *, coloured: bool) -> list[Text]:
             )
             for x, y in zip(curve.x, curve.y, strict=True)
         ]
-        cells.draw(points, number, dotted=not coloured and len(chart.curves) > 1 and number == 0)
+        cells.draw(points, number, dotted=not coloured and len(chart.curves) == 2 and number == 0)
     lines = [_title(chart, log=log, coloured=coloured)]
     for row in range(_TALL):
         line = Text(f"{marks.get(row, ''):>{left}}" + ("┤" if row in marks else "│"))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The sections that settings are shown of, the ones that are tried out most often first.
 _ORDER = ("optimizer", "scheduler", "train", "vars", "data", "loss", "init", "layers", "blocks")
+#: The sections that belong to one network alone.
+_OWN = {"layers", "blocks", "vars"}
 #: The most items that are named of what a list has more or less, and the most of a text.
 _MOST_ITEMS, _MOST_TEXT = 3, 28
 
@@ -51,6 +53,8 @@ def differing(records: Sequence[Record]) -> list[Setting]:
             told = dict(zip(numbers, zip(values, texts, strict=True), strict=True))
             paths.setdefault(path, {}).update(told)
     for path, told in paths.items():  # other networks have a value there, too
+        if path.partition(".")[0] in _OWN:
+            continue
         for number, record in enumerate(records):
             if number not in told and (value := at(record.sections, path)) is not None:
                 told[number] = value, _brief(value)

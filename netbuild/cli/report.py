@@ -22,7 +22,7 @@ def report(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...",
+            metavar="RUN",
             help="Folders of runs. For the folder of a network, its newest run; of folds, all.",
             autocompletion=completion.runs,
         ),
@@ -48,7 +48,7 @@ def report(
 ) -> None:
     """Write one HTML page about runs: curves, metrics, mistakes, settings, environments.
 
-    \\b
+    \b
     netbuild report runs/lenet5 -o lenet.html
     netbuild report runs/lenet5/* -o rates.html
     netbuild report runs/lenet5 --watch

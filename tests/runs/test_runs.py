@@ -389,11 +389,16 @@ def test_without_torch(made: Path) -> None:
         "print(sorted({'torch', 'numpy', 'sklearn', 'safetensors'} & {*sys.modules}))"
     )
     (folder,) = (made / "stuck").iterdir()
-    for place in (made, folder):
-        arguments = [sys.executable, "-c", code, "runs", str(place)]
+    page = str(made.parent / "page.html")
+    for command in (
+        ["runs", str(made)],
+        ["runs", str(folder)],
+        ["report", str(folder), "--no-samples", "-o", page],
+    ):
+        arguments = [sys.executable, "-c", code, *command]
         done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout.splitlines()[-1] == "[]"
-        assert "finished" in done.stdout
+        assert "finished" in done.stdout or "1 run" in done.stdout
 
 
 def test_fewer_epochs_than_a_run_has(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def results(review: Review, room: int) -> Iterator[str]:
     if review.examples:
         yield f"<h3>{escaped(review.heading)}</h3>"
         yield _examples(review.examples, room)
-    elif review.confusion and not review.sequences:
+    elif review.confusion and not review.sequences and _all_right(review):
         yield '<p class="muted">No sample is classified wrongly.</p>'
     if review.scatters:
         yield "<h3>Predicted against true values</h3>"
@@ -44,6 +44,12 @@ def results(review: Review, room: int) -> Iterator[str]:
     if review.sequences:
         yield "<h3>The most surprising sequences</h3>"
         yield "".join(map(_sequence, review.sequences))
+
+
+def _all_right(review: Review) -> bool:
+    return all(
+        not count or n == m for n, row in enumerate(review.confusion) for m, count in enumerate(row)
+    )
 
 
 # The confusion matrix.

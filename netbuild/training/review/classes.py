@@ -96,6 +96,8 @@ class Classes:
         if self.kept[0].true.ndim >= 2 and self.kept[0].true.shape[-1] > 1:
             return made._replace(heading="The least alike masks", examples=self._masks())
         if self.places > 1:
+            if self.first.term.loss.binary:  # labels beside one another are no sequence
+                return made
             return made._replace(sequences=tuple(map(self._sequence, self.kept[:_SEQUENCES])))
         return made._replace(heading="The worst mistakes", examples=self._mistakes(made.classes))
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import zlib
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from netbuild.reports.run_page.document import Shown, document
 from netbuild.reports.run_page.png import png, smaller
 from netbuild.reports.run_page.review import Example, Picture, Review
 from netbuild.runs.records import read
+from tests import ROOT
 from tests.run_folders import RATES, epochs, make, rates
 from tests.training_configs import write
 
@@ -236,6 +238,18 @@ def test_watching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "http-equiv" not in target.read_text(encoding="utf-8")
     assert "is renewed every 5 seconds" in done.stdout
     assert re.search(r"page\.html: 1 run, \d+ KB\n$", done.stdout)
+
+
+def test_without_torch(tmp_path: Path) -> None:
+    """A page without samples needs no package of the extra `train`."""
+    code = (
+        "import sys, netbuild\nnetbuild.report(sys.argv[1], sys.argv[2], samples=False)\n"
+        "print(sorted({'torch', 'numpy', 'sklearn', 'safetensors'} & {*sys.modules}))"
+    )
+    folder = make(tmp_path)
+    arguments = [sys.executable, "-c", code, str(folder), str(tmp_path / "page.html")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
 
 
 # The samples.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -13,12 +14,11 @@ from netbuild.cli import app
 from netbuild.reports.comparison.curves import drawn, sparkline
 from netbuild.reports.comparison.outcome import command
 from netbuild.reports.comparison.settings import differing
-from netbuild.runs.records import listed, read
+from netbuild.runs.records import Record, listed, read
 from tests.run_folders import RATES, epochs, make, rates
 from tests.tables import hold
 
-if TYPE_CHECKING:
-    from pathlib import Path
+MEASURED = {"val_loss": 1.0, "val_accuracy": 0.5, "val_f1": 0.4}
 
 FIRST = """\
 runs
@@ -211,6 +211,12 @@ def test_orders(made: Path) -> None:
         assert [run["settings"].get("optimizer.SGD.lr") for run in told] == [*cases[options]]
 
     hold(sorts, list(cases), str)
+
+
+def test_the_metric_is_the_one_that_decides() -> None:
+    """A table of runs shows the metric that chooses the best epoch."""
+    for monitor, metric in {"val_loss": "accuracy", "val_f1": "f1", "None": "accuracy"}.items():
+        assert Record(Path(), "", best=MEASURED, monitor=monitor).metric == metric
 
 
 # Curves.

@@ -20,7 +20,6 @@ from netbuild.checks.trace import trainable
 from netbuild.cli import app
 from netbuild.config.load import load
 from netbuild.config.load import read as read_config
-from netbuild.runs.records import Record
 from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted, Run, Silent
 from tests import ROOT
@@ -29,7 +28,6 @@ from tests.training_configs import SECTIONS, write
 METRICS = [{"F1Score": {"average": "macro"}, "name": "macro_f1"}, "Accuracy", "ConfusionMatrix"]
 
 TRAIN: dict[str, Any] = SECTIONS["train"]
-MEASURED = {"val_loss": 1.0, "val_accuracy": 0.5, "val_f1": 0.4}
 
 
 class Printed(NamedTuple):
@@ -158,7 +156,6 @@ def test_table(made: Path) -> None:
     assert "accuracy " in narrow
     assert max(map(len, small.splitlines()[2:-1])) <= 60
     assert small.splitlines()[2].split()[:3] == ["name", "run", "state"]
-    assert small.splitlines()[2].split()[-1] == "loss"
     lines = wide.splitlines()
     assert lines[0] == str(made)
     assert lines[-1].split()[:2] == ["6", "runs"]
@@ -174,12 +171,6 @@ def test_one_metric_is_named_above(made: Path) -> None:
     assert all(line.count("%") == 1 for line in lines[4:7])
 
 
-def test_the_metric_is_the_one_that_decides() -> None:
-    """A table of runs shows the metric that chooses the best epoch."""
-    for monitor, metric in {"val_loss": "accuracy", "val_f1": "f1", "None": "accuracy"}.items():
-        assert Record(Path(), "", best=MEASURED, monitor=monitor).metric == metric
-
-
 def test_csv_and_markdown(made: Path) -> None:
     """CSV has plain values, with columns for the best epoch; Markdown is a table."""
     rows = [*csv.DictReader(io.StringIO(command(made, "--format", "csv").out))]
@@ -188,9 +179,9 @@ def test_csv_and_markdown(made: Path) -> None:
         assert float(row["best_val_loss"]) == run["best"]["val_loss"]
         assert int(row["best_epoch"]) == run["best"]["epoch"]
     lines = command(made, "--format", "markdown").out.splitlines()
+    settings = "train.epochs | train.max_steps | train.max_time"
     assert lines[0] == (
-        "| name | run | state | epochs | train.epochs | train.max_steps | train.max_time "
-        "| best | loss | metric | time |"
+        f"| name | run | state | epochs | {settings} | best | loss | metric | time |"
     )
     assert len(lines) == 2 + 6
     assert len({line.count("|") for line in lines}) == 1
@@ -389,16 +380,11 @@ def test_without_torch(made: Path) -> None:
         "print(sorted({'torch', 'numpy', 'sklearn', 'safetensors'} & {*sys.modules}))"
     )
     (folder,) = (made / "stuck").iterdir()
-    page = str(made.parent / "page.html")
-    for command in (
-        ["runs", str(made)],
-        ["runs", str(folder)],
-        ["report", str(folder), "--no-samples", "-o", page],
-    ):
-        arguments = [sys.executable, "-c", code, *command]
+    for place in (made, folder):
+        arguments = [sys.executable, "-c", code, "runs", str(place)]
         done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout.splitlines()[-1] == "[]"
-        assert "finished" in done.stdout or "1 run" in done.stdout
+        assert "finished" in done.stdout
 
 
 def test_fewer_epochs_than_a_run_has(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def results(review: Review, room: int) -> Iterator[str]:
         yield from _confusion(review)
     if review.examples:
         yield f"<h3>{escaped(review.heading)}</h3>"
+        yield _colours(review)
         yield _examples(review.examples, room)
     elif review.confusion and not review.sequences and _all_right(review):
         yield '<p class="muted">No sample is classified wrongly.</p>'
@@ -61,7 +62,11 @@ def _confusion(review: Review) -> Iterator[str]:
     right = sum(review.confusion[n][n] for n in range(size))
     share = f"{right / total:.2%}" if total else "–"
     yield "<h3>Confusion matrix</h3>"
-    many = f"{total:,} samples" if total <= review.samples else f"{total:,} places"
+    many = (
+        f"{total:,} samples"
+        if total <= review.samples
+        else f"{total:,} {'pixels' if review.colours else 'places'}"
+    )
     of = f" of {review.samples:,} samples" if total > review.samples else ""
     yield (
         f'<p class="muted">{many}{of}, {share} of them right. '
@@ -133,6 +138,17 @@ def _pairs(review: Review) -> str:
 
 
 # Samples.
+
+
+def _colours(review: Review) -> str:
+    """Return the colours of the classes in masks."""
+    pairs = zip(review.colours, review.classes, strict=False)
+    marks = "".join(
+        f'<span><span class="swatch" style="background:{escaped(colour)}"></span>'
+        f"{escaped(name)}</span>"
+        for colour, name in pairs
+    )
+    return f'<div class="keys">{marks}</div>' if marks else ""
 
 
 def _examples(given: tuple[Example, ...], room: int) -> str:

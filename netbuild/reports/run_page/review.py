@@ -58,6 +58,8 @@ class Review(NamedTuple):
     confusion: tuple[tuple[int, ...], ...] = ()
     #: The heading of the examples, and the examples, the worst first.
     heading: str = ""
+    #: The colour of each class in masks, as in CSS; empty without masks.
+    colours: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     scatters: tuple[Scatter, ...] = ()
     courses: tuple[Course, ...] = ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from netbuild.reports.run_page.review import Example, Review, Sequence
-from netbuild.training.review.pictures import Samples, mask
+from netbuild.training.review.pictures import Samples, colours, mask
 
 if TYPE_CHECKING:
     from netbuild.training.step.criterion import LossModule
@@ -94,7 +94,11 @@ class Classes:
         if not self.kept:
             return made
         if self.kept[0].true.ndim >= 2 and self.kept[0].true.shape[-1] > 1:
-            return made._replace(heading="The least alike masks", examples=self._masks())
+            return made._replace(
+                heading="The masks that differ most",
+                colours=colours(len(made.classes)),
+                examples=self._masks(),
+            )
         if self.places > 1:
             if self.first.term.loss.binary:  # labels beside one another are no sequence
                 return made

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: The longest side of a picture: larger ones are thinned out.
 _SIDE = 96
 _CHANNELS = (1, 3, 4)
+#: The most classes whose colours are told.
+_MOST_COLOURS = 24
 #: The most tokens, and the most numbers, of a sample that are shown.
 _MOST_TOKENS, _MOST_NUMBERS = 60, 12
 
@@ -58,6 +60,14 @@ def mask(numbers: torch.Tensor) -> Picture:
     shades = np.where(known[..., None], colours[np.where(known, small, 0)], 128).astype("uint8")
     height, width = small.shape
     return Picture(width, height, 3, np.ascontiguousarray(shades).tobytes())
+
+
+def colours(classes: int) -> tuple[str, ...]:
+    """Return the colour of each class in a mask, as in CSS; none of many classes."""
+    if classes > _MOST_COLOURS:
+        return ()
+    told = palette()
+    return tuple(f"#{told[3 * n : 3 * n + 3].hex()}" for n in range(classes))
 
 
 def thinned(x: torch.Tensor) -> torch.Tensor:

@@ -47,15 +47,15 @@ def review(run: Run) -> Review:
 def _collected(trainer: Trainer, run: Run) -> Review:
     """Return the review of the samples with which a trainer validates."""
     config, learner = trainer.graph.config, trainer.learner
-    first, samples = learner.criterion.first, Samples(config)
+    first, samples, loss = learner.criterion.first, Samples(config), config.losses[0].loss
     told = objective.of_first(config, trainer.graph.outputs)
     found = config.against(config.losses[0], tuple(trainer.graph.outputs))
     collecting: Classes | Values | Made
     if found is None or found.kind in {"nothing", "number"}:
         collecting = Made(samples, tuple(trainer.graph.outputs))
-    elif isinstance(told, ClassTarget) or config.losses[0].loss.binary:
+    elif isinstance(told, ClassTarget) or (loss.binary and found.kind == "target"):
         collecting = Classes(first, samples, run.classes)
-    elif isinstance(told, ValueTarget):
+    elif isinstance(told, ValueTarget) or loss.binary:  # a picture that is made again
         collecting = Values(first, samples, config)
     else:
         return Review(note="The page has no form for the targets of this loss.")

@@ -41,6 +41,8 @@ class Values:
         """Add a batch."""
         true = self.first.against(x, y, targets).detach().float()
         said = self.first.output(y).float()
+        if self.first.term.loss.applies == "sigmoid":
+            said = said.sigmoid()
         if said.shape != true.shape:
             if said.numel() != true.numel():
                 return

@@ -44,6 +44,8 @@ def results(review: Review, room: int) -> Iterator[str]:
         yield f'<div class="beside">{"".join(map(_course, review.courses))}</div>'
     if review.sequences:
         yield "<h3>The most surprising sequences</h3>"
+        yield '<p class="muted">True classes, place by place. Where one is underlined, the network '
+        yield "predicts another: point at it.</p>"
         yield "".join(map(_sequence, review.sequences))
 
 
@@ -228,7 +230,7 @@ def _course(course: Course) -> str:
 
 
 def _sequence(sequence: Sequence) -> str:
-    """Return a sequence; where the network says another class, both stand there."""
+    """Return a sequence; where the network predicts another class, it is marked."""
     words = [true for true, _ in sequence.places]
     between = "" if all(len(word) == 1 for word in words) else " "
     parts = [

@@ -79,8 +79,11 @@ class Classes:
         self.counts = found if self.counts is None else self.counts + found
 
     def _names(self, classes: int) -> tuple[str, ...]:
-        known = self.given if self.given and len(self.given) == classes else None
-        return known or tuple(map(str, range(classes)))
+        if self.given and len(self.given) == classes:
+            return self.given
+        if len(self.samples.words) == classes:  # the classes are tokens
+            return tuple(word if word.strip() else repr(word) for word in self.samples.words)
+        return tuple(map(str, range(classes)))
 
     def review(self) -> Review:
         """Return what was counted and kept."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netbuild.reports.drawing import Format
 
 
-def draw(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
+def draw(
     file: Annotated[
         str,
         typer.Argument(metavar="FILE|RUN", help="A config, a run, or - for standard input."),

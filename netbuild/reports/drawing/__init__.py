@@ -53,9 +53,7 @@ def mermaid(graph: Graph, *, depth: int | None = None) -> str:
     return render(drawn, opening(drawn, depth))
 
 
-def formatted(
-    graph: Graph, to: Format, *, depth: int | None = None, theme: Theme = "auto"
-) -> str:
+def formatted(graph: Graph, to: Format, *, depth: int | None = None, theme: Theme = "auto") -> str:
     """Return the picture of a network in a format."""
     if to == "mermaid":
         return mermaid(graph, depth=depth)

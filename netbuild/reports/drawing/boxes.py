@@ -28,6 +28,8 @@ TILE, ROOM = 24.0, 8.0
 #: The column with the number of repeats, at the right of a box.
 COUNT = 38.0
 LEAST, MOST = 120.0, 330.0
+#: The most that a note makes a box wider.
+MOST_NOTE = 200.0
 LINE, NUMBERS, NOTE, BAR = 29.0, 21.0, 15.0, 3.0
 HEADER = 32.0
 
@@ -87,16 +89,17 @@ def closed_width(part: Part, drawn: Drawn) -> float:
     first += [widest(label.detail, "detail")] if label.detail else []
     first += [widest(label.aside, "aside") + 6] if label.aside else []
     numbers = [widest(text, "number") for text in (label.params, label.macs) if text]
-    room = TILE + 2 * ROOM + (COUNT if part.count > 1 else 0)
+    room = TILE + 2 * ROOM + (COUNT if part.repeats > 1 else 0)
     both = 2 * max(numbers) + 12 if len(numbers) > 1 else sum(numbers)
-    wanted = room + max(sum(first) + 6 * (len(first) - 1), both)
+    note = min(widest(label.note, "note"), MOST_NOTE) if label.note else 0.0
+    wanted = room + max(sum(first) + 6 * (len(first) - 1), both, note)
     return min(max(wanted + 1, LEAST), MOST)
 
 
 def closed(part: Part, drawn: Drawn, wide: float) -> Box:
     """Return a closed box of a width."""
     label = label_of(part, drawn)
-    left, right = TILE + ROOM, wide - ROOM - (COUNT if part.count > 1 else 0)
+    left, right = TILE + ROOM, wide - ROOM - (COUNT if part.repeats > 1 else 0)
     texts = _first_line(label, left, right, 19.0)
     height = LINE
     bars: list[Bar] = []
@@ -106,9 +109,17 @@ def closed(part: Part, drawn: Drawn, wide: float) -> Box:
     for line in _note_lines(label, part, right - left):
         texts.append(Text(left, height + 6, line, "note"))
         height += NOTE
-    if part.count > 1:
-        times = f"×{part.count}"
-        texts.append(Text(wide - COUNT / 2 + widest(times, "count") / 2, height / 2 + 5, times, "count", end=True))
+    if part.repeats > 1:
+        times = f"×{part.repeats}"
+        texts.append(
+            Text(
+                wide - COUNT / 2 + widest(times, "count") / 2,
+                height / 2 + 5,
+                times,
+                "count",
+                end=True,
+            )
+        )
     return Box(wide, height, tuple(texts), tuple(bars))
 
 
@@ -123,7 +134,10 @@ def _first_line(label: Label, left: float, right: float, y: float) -> list[Text]
     if label.detail and (detail := fitting(label.detail, right - x, FONTS["detail"][0])):
         texts.append(Text(x, y, detail, "detail"))
         x += widest(detail, "detail") + 6
-    if label.aside and (aside := fitting(label.aside, right - x - 6, FONTS["aside"][0])) not in {"", "…"}:
+    if label.aside and (aside := fitting(label.aside, right - x - 6, FONTS["aside"][0])) not in {
+        "",
+        "…",
+    }:
         texts.append(Text(right, y, aside, "aside", end=True))
     return texts
 
@@ -133,11 +147,10 @@ def _numbers(
 ) -> tuple[list[Text], list[Bar]]:
     """Place the parameters at the left and the MACs at the right, each above its bar."""
     half = (right - left - 12) / 2
-    graph = drawn.graph
     bars = []
     columns = (
-        ("params", label.params, part.params / max(graph.params, 1)),
-        ("macs", label.macs, part.macs / max(graph.macs, 1)),
+        ("params", label.params, part.params / max(drawn.root.params, 1)),
+        ("macs", label.macs, part.macs / max(drawn.root.macs, 1)),
     )
     x = left
     for what, text, share in columns:
@@ -166,12 +179,15 @@ def head(part: Part, drawn: Drawn) -> Box:
     x, y = TILE + ROOM, 20.0
     texts: list[Text] = []
     bars: list[Bar] = []
-    graph = drawn.graph
+    whole = drawn.root
     pieces = [(label.title, "title"), (label.detail if part.type else "", "detail")]
-    if part.count > 1:
-        pieces.append((f"×{part.count}", "count"))
+    if part.repeats > 1:
+        pieces.append((f"×{part.repeats}", "count"))
     pieces += [(label.params, "number"), (label.macs, "number"), (label.note, "note")]
-    shares = {label.params: ("params", part.params, graph.params), label.macs: ("macs", part.macs, graph.macs)}
+    shares = {
+        label.params: ("params", part.params / max(whole.params, 1)),
+        label.macs: ("macs", part.macs / max(whole.macs, 1)),
+    }
     for text, style in pieces:
         if not text:
             continue
@@ -179,7 +195,7 @@ def head(part: Part, drawn: Drawn) -> Box:
         texts.append(Text(x, y, text, style))
         wide = widest(text, style)
         if style == "number":
-            what, share, whole = shares[text]
-            bars.append(Bar(x, y + 5, wide, min(share / max(whole, 1), 1.0), what))
+            what, share = shares[text]
+            bars.append(Bar(x, y + 5, wide, min(share, 1.0), what))
         x += wide + (12 if style in {"detail", "number", "count"} else 7)
     return Box(x + ROOM, HEADER, tuple(texts), tuple(bars))

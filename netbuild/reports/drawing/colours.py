@@ -1,8 +1,8 @@
 """The colours of a drawing, light and dark, and the marks of the kinds.
 
-Neighbouring kinds differ in lightness too, and each has a mark of its own: colours are never all that
-tells them apart, in greyscale or for a colour-blind reader. The hues are near those of Okabe and Ito,
-Color Universal Design, 2008.
+Kinds differ in lightness too, and each has a mark of its own: colour is never all that tells them
+apart, in greyscale or for a colour-blind reader. The hues are near those of Okabe and Ito, Color
+Universal Design, 2008.
 """
 
 from __future__ import annotations
@@ -88,13 +88,15 @@ MARKS = {
     "stack": "M8 2.2L14 5.2L8 8.2L2 5.2ZM2.4 8.4L8 11.2L13.6 8.4M2.4 11.4L8 14.2L13.6 11.4",
     "convolution": "M2.5 2.5H13.5V13.5H2.5ZM6.2 2.5V13.5M9.8 2.5V13.5M2.5 6.2H13.5M2.5 9.8H13.5",
     "linear": "M3 3L13 3M3 3L13 13M3 13L13 3M3 13L13 13",
-    "attention": "M1.8 8C4.6 3.4 11.4 3.4 14.2 8C11.4 12.6 4.6 12.6 1.8 8ZM8 6.1A1.9 1.9 0 1 1 7.99 6.1",
+    "attention": "M1.8 8C4.6 3.4 11.4 3.4 14.2 8C11.4 12.6 4.6 12.6 1.8 8Z"
+    "M8 6.1A1.9 1.9 0 1 1 7.99 6.1",
     "recurrent": "M12.9 6A5.3 5.3 0 1 0 13.3 9.2M13.6 2.6V6.3H9.9",
     "embedding": "M2.5 3H13.5M2.5 8H13.5M2.5 13H13.5M5.5 1.5V14.5",
     "norm": "M1.5 13C6 13 5.6 3 8 3C10.4 3 10 13 14.5 13",
     "activation": "M1.8 12.2H7.4L13.8 3.4",
     "pooling": "M2 3H14L9.6 9V13.6L6.4 12V9Z",
-    "dropout": "M3.5 3.5L3.6 3.5M8 3.5L12.5 3.6M3.5 8L8 8M12.5 8L12.6 8M3.5 12.5L3.6 12.5M8 12.5L8.1 12.5M11.4 11.4L13.6 13.6M13.6 11.4L11.4 13.6",
+    "dropout": "M3.5 3.5L3.6 3.5M8 3.5L12.5 3.6M3.5 8L8 8M12.5 8L12.6 8"
+    "M3.5 12.5L3.6 12.5M8 12.5L8.1 12.5M11.4 11.4L13.6 13.6M13.6 11.4L11.4 13.6",
     "join": "M3 2.5C3 7 8 6 8 10V13.5M13 2.5C13 7 8 6 8 10M5.6 11.3L8 13.8L10.4 11.3",
     "shape": "M2.5 6V2.5H6M10 13.5H13.5V10M2.5 2.5L13.5 13.5",
     "operation": "M11.5 3.2C9 2 8.4 3.6 8 6L6.9 11.4C6.5 13.6 5.6 14.2 4 13.4M5.2 7H10.6",
@@ -102,9 +104,11 @@ MARKS = {
     "fault": "M8 2L14.4 13.6H1.6ZM8 6.4V9.6M8 11.4V11.6",
 }
 
-_FAMILY = (
-    "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', 'Helvetica Neue', Arimo, sans-serif"
-)
+_FAMILY = "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', 'Helvetica Neue', Arimo, sans-serif"
+
+
+#: The least contrast of a mark and its tile.
+_CONTRAST = 3.0
 
 
 def mixed(colour: str, ground: str, share: float) -> str:
@@ -114,9 +118,18 @@ def mixed(colour: str, ground: str, share: float) -> str:
 
 
 def on(colour: str) -> str:
-    """Return the colour of a mark on a tile: light on dark tiles, dark on light ones."""
-    r, g, b = _rgb(colour)
-    return "#ffffff" if 0.299 * r + 0.587 * g + 0.114 * b < 150 else "#14181d"
+    """Return the colour of a mark on a tile: white, or black where white is too pale.
+
+    The contrast is that of WCAG 2.2, 1.4.11: 3 to 1.
+    """
+    return "#ffffff" if 1.05 / (luminance(colour) + 0.05) >= _CONTRAST else "#14181d"
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, from 0 to 1 (WCAG 2.2)."""
+    parts = [c / 255 for c in _rgb(colour)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
@@ -130,9 +143,17 @@ def styles(theme: Theme, kinds: list[str], scope: str = ".netbuild") -> str:
     for name, (size, bold) in FONTS.items():
         weight = ";font-weight:700" if bold else ""
         fixed.append(f"{scope} .{name}{{font-size:{size:g}px{weight}}}")
-    fixed.append(f"{scope} .mark{{fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}}")
-    fixed.append(f"{scope} .edge,{scope} .skip{{fill:none;stroke-width:1.4}}{scope} .skip{{stroke-width:1.8}}")
-    fixed.append(f"{scope} .shared{{stroke-dasharray:5 3}}{scope} .wire{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}}")
+    fixed.append(
+        f"{scope} .mark{{fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}}"
+    )
+    fixed.append(
+        f"{scope} .edge,{scope} .skip{{fill:none;stroke-width:1.4}}"
+        f"{scope} .skip{{stroke-width:1.8}}"
+    )
+    fixed.append(
+        f"{scope} .shared{{stroke-dasharray:5 3}}"
+        f"{scope} .wire{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}}"
+    )
     light, dark = (_rules(palette, kinds, scope) for palette in (LIGHT, DARK))
     if theme == "auto":
         print_ = f"@media print{{{light}}}"

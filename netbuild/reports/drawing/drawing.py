@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from netbuild.checks.trace import infer
 from netbuild.config.config import Config
 from netbuild.config.load import read
-from netbuild.graph.graph import Graph
 from netbuild.reports.drawing import ENDINGS, Format, formatted
 from netbuild.runs.held import write
 from netbuild.syntax import parser
 
 if TYPE_CHECKING:
+    from netbuild.graph.graph import Graph
     from netbuild.reports.drawing.colours import Theme
 
 

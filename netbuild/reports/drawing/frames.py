@@ -1,4 +1,4 @@
-"""The order of the parts in an opened stack: ranks from top to bottom, and places from left to right.
+"""The order of the parts in an opened stack: ranks from top to bottom, places from left to right.
 
 Sugiyama, Tagawa and Toda, Methods for visual understanding of hierarchical system structures, 1981.
 A frame knows no sizes, so it stays the same whichever stacks inside are open.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Node(NamedTuple):
-    """What has a place in a frame: a part, an input or a result of the stack, or a bend of a line."""
+    """What has a place in a frame: a part, an input or a result of the stack, a bend of a line."""
 
     what: Literal["part", "in", "out", "bend"]
     rank: int
@@ -59,14 +59,14 @@ def frame_of(part: Part) -> Frame:
     nodes += [Node("out", 0, n, value) for n, value in enumerate(part.results)]
     wires = _wires(part, nodes)
     nodes = _ranked(part, nodes, wires, first)
-    edges: list[Edge] = []
     bends: dict[tuple[Value, int], int] = {}
-    for wire in wires:
-        edges.append(_edge(wire, nodes, wires, bends))
+    edges = [_edge(wire, nodes, wires, bends) for wire in wires]
     ranks: list[list[int]] = [[] for _ in range(max((node.rank for node in nodes), default=0) + 1)]
     for number, node in enumerate(nodes):
         ranks[node.rank].append(number)
-    return Frame(tuple(nodes), ordered(ranks, [edge.nodes for edge in edges if not edge.skips]), tuple(edges))
+    return Frame(
+        tuple(nodes), ordered(ranks, [edge.nodes for edge in edges if not edge.skips]), tuple(edges)
+    )
 
 
 def _wires(part: Part, nodes: list[Node]) -> list[_Wire]:
@@ -122,7 +122,7 @@ def _kind(part: Part, node: Node) -> str:
 def _edge(
     wire: _Wire, nodes: list[Node], wires: list[_Wire], bends: dict[tuple[Value, int], int]
 ) -> Edge:
-    """Return the line of a wire. Bends are added to the nodes; all readers of a value share them."""
+    """Return the line of a wire. Its bends become nodes; all readers of a value share them."""
     start, end = nodes[wire.source].rank, nodes[wire.reader].rank
     if end - start > 1 and _skips(wire, nodes, wires):
         return Edge(wire.value, (wire.source, wire.reader), skips=True)
@@ -141,7 +141,5 @@ def _skips(wire: _Wire, nodes: list[Node], wires: list[_Wire]) -> bool:
         other.source == wire.source and nodes[other.reader].rank < nodes[wire.reader].rank
         for other in wires
     )
-    others = any(
-        other.reader == wire.reader and other.source != wire.source for other in wires
-    )
+    others = any(other.reader == wire.reader and other.source != wire.source for other in wires)
     return nearer and others

@@ -1,4 +1,4 @@
-"""The kind of a layer, which decides its colour and its mark: asked of its traits and its family."""
+"""The kind of a layer, by its traits and its family. It decides the colour and the mark."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _BY_TRAIT: tuple[tuple[str, Callable[[Layer], bool]], ...] = (
     ("pooling", lambda layer: layer.pools or layer.slides),
     ("shape", lambda layer: layer.rearranges and not layer.variadic),
 )
-#: The kinds of families: the modules that define the classes of a layer, or of what it derives from.
+#: The kinds of families: the modules that define a layer or what it derives from.
 _BY_FAMILY = {
     "_convolution": "convolution",
     "_attending": "attention",

@@ -49,7 +49,8 @@ def label_of(part: Part, drawn: Drawn) -> Label:
     params = f"{short_number(part.params)} params" if part.params else ""
     macs = f"{short_number(part.macs)} MACs" if part.macs else ""
     title, detail, aside = _title(part)
-    return Label(*map(one_line, (title, detail, aside)), params, macs, one_line(_note(part)))
+    title, detail, aside, note = map(one_line, (title, detail, aside, _note(part)))
+    return Label(title, detail, aside, params, macs, note)
 
 
 def _title(part: Part) -> tuple[str, str, str]:
@@ -92,7 +93,7 @@ def _details(row: Row) -> list[str]:
     found = list(_fields(row))
     if len(found) == 1 and found[0][0] == next(iter(type(row.layer).model_fields)):
         return [found[0][1]]
-    return [f"{name} {value}".lstrip() for name, value in found]
+    return [name if value == "True" else f"{name} {value}".lstrip() for name, value in found]
 
 
 def _fields(row: Row) -> Iterator[tuple[str, str]]:
@@ -104,7 +105,8 @@ def _fields(row: Row) -> Iterator[tuple[str, str]]:
         if name not in layer.model_fields_set or name in _SILENT or given == field.default:
             continue
         if name == "kernel_size":
-            yield "", times(given if isinstance(given, tuple | list) else (given,) * places)
+            sizes: Any = given if isinstance(given, tuple | list) else (given,) * places
+            yield "", times(tuple(sizes))
         elif name == "stride":
             sizes = set(given) if isinstance(given, tuple | list) else {given}
             if sizes != {1}:
@@ -149,7 +151,7 @@ def tooltip(part: Part, drawn: Drawn) -> str:
     ]
     if all(shapes):
         lines.append(f"{shapes[0]} to {shapes[1]}")
-    if part.count > 1:
-        lines.append(f"{part.count} times")
+    if part.repeats > 1:
+        lines.append(f"{part.repeats} times")
     lines.append(f"{part.params:,} parameters, {part.macs:,} MACs")
     return "\n".join(map(one_line, lines))

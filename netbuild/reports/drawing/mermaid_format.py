@@ -70,7 +70,7 @@ class _Chart:
 
     def _text(self, part: Part) -> str:
         label = label_of(part, self.drawn)
-        title = f"{label.title} ×{part.count}" if part.count > 1 else label.title
+        title = f"{label.title} ×{part.repeats}" if part.repeats > 1 else label.title
         numbers = ", ".join(text for text in (label.params, label.macs) if text)
         name = label.aside if part.row else ""
         lines = (title, label.detail, name, numbers, label.note)

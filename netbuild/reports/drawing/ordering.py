@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
 _SWEEPS = 6
 
 
-def ordered(ranks: Iterable[Sequence[int]], chains: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+def ordered(
+    ranks: Iterable[Sequence[int]], chains: Iterable[Sequence[int]]
+) -> tuple[tuple[int, ...], ...]:
     """Order the nodes of each rank by the middle of their neighbours, down and up in turn.
 
     The order with the fewest crossings is kept; the first order if nothing is better.
@@ -20,7 +23,7 @@ def ordered(ranks: Iterable[Sequence[int]], chains: Iterable[Sequence[int]]) -> 
         chains: the nodes of each line, one in each rank that it crosses.
     """
     now = [list(rank) for rank in ranks]
-    links = sorted({pair for chain in chains for pair in zip(chain, chain[1:], strict=False)})
+    links = sorted({pair for chain in chains for pair in itertools.pairwise(chain)})
     if all(len(rank) < 2 for rank in now):
         return tuple(map(tuple, now))
     above: dict[int, list[int]] = {}
@@ -32,7 +35,7 @@ def ordered(ranks: Iterable[Sequence[int]], chains: Iterable[Sequence[int]]) -> 
     for sweep in range(_SWEEPS):
         near = above if sweep % 2 == 0 else below
         steps = list(range(len(now))) if sweep % 2 == 0 else list(reversed(range(len(now))))
-        for before, rank in zip(steps, steps[1:], strict=False):
+        for before, rank in itertools.pairwise(steps):
             now[rank] = _sorted(now[rank], now[before], near)
         count = _crossings(now, below)
         if count < fewest:
@@ -55,7 +58,7 @@ def _sorted(rank: list[int], fixed: list[int], near: dict[int, list[int]]) -> li
 
 def _crossings(ranks: list[list[int]], below: dict[int, list[int]]) -> int:
     count = 0
-    for upper, lower in zip(ranks, ranks[1:], strict=False):
+    for upper, lower in itertools.pairwise(ranks):
         place = {node: n for n, node in enumerate(lower)}
         ends = [
             sorted(place[node] for node in below.get(one, ()) if node in place) for one in upper

@@ -27,7 +27,7 @@ INPUT, OUTPUT = "<", ">"
 class Part(NamedTuple):
     """A layer, a stack, an input or an output of the network, or the fault at which it ends.
 
-    Several equal parts in a row are one part with a `count`.
+    Several equal parts in a row are one part with a number of `repeats`.
     """
 
     path: str
@@ -48,7 +48,7 @@ class Part(NamedTuple):
     frozen: bool = False
     #: The number of layers in it.
     layers: int = 1
-    count: int = 1
+    repeats: int = 1
     stop: Stop | None = None
     #: What the first of several equal parts gives, if it stands for all; `gives` is of the last.
     first_gives: tuple[Value, ...] | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.reports.drawing.boxes import HEADER, Box, closed, closed_width, head, widest
@@ -12,7 +11,7 @@ from netbuild.reports.drawing.placing import Plan, Size, Spot, plan
 from netbuild.reports.drawing.routes import Route, Router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from netbuild.graph.value import Value
     from netbuild.reports.drawing.parts import Drawn, Part
@@ -90,7 +89,7 @@ class Opened(NamedTuple):
 
 
 class Shaped(NamedTuple):
-    """A stack without places: its frame, its closed boxes, the labels of its values, and its head."""
+    """A stack without places: its frame, closed boxes, the labels of its values, and its head."""
 
     frame: Frame
     boxes: Mapping[int, Box]
@@ -165,15 +164,24 @@ class Artist:
         }
 
     def _labels(self, part: Part, frame: Frame) -> dict[Value, str]:
-        """Return the shapes of the values. What only leaves the stack has its label outside."""
-        labels = {}
+        """Return the shapes of the values. What only leaves the stack has its label outside.
+
+        The first of several results of a layer tells them all.
+        """
+        labels: dict[Value, str] = {}
+        firsts: dict[int, Value] = {}
         for edge in frame.edges:
             source, reader = frame.nodes[edge.nodes[0]], frame.nodes[edge.nodes[-1]]
             if source.what == "in" or reader.what == "out" or edge.value not in self.drawn.tensors:
                 continue
             if part.members[source.number].kind == "input":
                 continue  # the box of an input tells its shape
-            labels[edge.value] = wire_label(self.drawn.tensors[edge.value])
+            text = wire_label(self.drawn.tensors[edge.value])
+            first = firsts.setdefault(edge.nodes[0], edge.value)
+            if first == edge.value or part.members[source.number].members:
+                labels[edge.value] = text
+            elif text not in labels[first]:
+                labels[first] += f", {text}"
         return labels
 
 

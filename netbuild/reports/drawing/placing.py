@@ -109,7 +109,7 @@ def plan(
     return _shifted(frame, sizes, sides, middles, bands, columns, bool(cut))
 
 
-def _shifted(  # noqa: PLR0913, PLR0917  the parts of a plan
+def _shifted(
     frame: Frame,
     sizes: Mapping[int, Size],
     sides: Mapping[int, tuple[float, float]],
@@ -146,7 +146,7 @@ def rank_is_open(frame: Frame, node: int, sizes: Mapping[int, Size]) -> bool:
 
 
 def _columns(frame: Frame, heights: Sequence[float], room: float | None) -> list[int]:
-    """Return the ranks with which columns begin: only where a single value goes from rank to rank."""
+    """Return the ranks with which columns begin: where a single value goes from rank to rank."""
     total = sum(heights) + LABELLED * (len(heights) - 1)
     if room is None or total <= room:
         return [0]
@@ -174,7 +174,7 @@ def _columns(frame: Frame, heights: Sequence[float], room: float | None) -> list
 
 
 def _links(frame: Frame, cut: Iterable[int]) -> list[tuple[int, int, Value, float]]:
-    """Return the pieces of all lines but skips, each with its weight: bends keep a line straight."""
+    """Return the pieces of all lines but skips, with weights: bends keep a line straight."""
     found: dict[tuple[int, int], tuple[int, int, Value, float]] = {}
     for edge in frame.edges:
         if edge.skips:
@@ -290,12 +290,10 @@ def _apart(
             weight, count = weight + heavy, count + more
         pools.append((mean, weight, count))
     means = [mean for mean, _, count in pools for _ in range(count)]
-    return {
-        node: mean + offset for node, mean, offset in zip(rank, means, offsets, strict=True)
-    }
+    return {node: mean + offset for node, mean, offset in zip(rank, means, offsets, strict=True)}
 
 
-def _gap(  # noqa: PLR0913, PLR0917  all that a gap depends on
+def _gap(
     frame: Frame,
     rank: int,
     middles: Mapping[int, float],
@@ -341,7 +339,7 @@ def _lanes(
 
 
 def _trunks(frame: Frame, ranks: range) -> list[tuple[int, int, list[int]]]:
-    """Return the first and the last rank of each value that skips, with its edges; short ones first.
+    """Return the first and the last rank of each value that skips, and its edges; short ones first.
 
     The skips of a value share a lane.
     """

@@ -35,7 +35,7 @@ def _folded(part: Part, readers: Mapping[Value, tuple[str, ...]], signs: dict[st
                 first_gives=first.results,
                 params=first.params + member.params,
                 macs=first.macs + member.macs,
-                count=first.count + 1,
+                repeats=first.repeats + 1,
             )
         else:
             kept.append(member)
@@ -85,11 +85,9 @@ def _of(part: Part, whole: Part, signs: dict[str, Hashable]) -> Hashable:
     def wire(value: Value) -> Hashable:
         return outside.get(value, (value.path[start:], value.port))
 
-    wires = (tuple(map(wire, part.reads)), part.count, part.frozen)
+    wires = (tuple(map(wire, part.reads)), part.repeats, part.frozen)
     if part.row is None:
-        inner = tuple(
-            (member.path[start:], _of(member, whole, signs)) for member in part.members
-        )
+        inner = tuple((member.path[start:], _of(member, whole, signs)) for member in part.members)
         return part.type, wires, inner
     return _layer(part.row, start), wires
 
@@ -98,5 +96,5 @@ def _layer(row: Row, start: int) -> Hashable:
     ties = tuple((name, tie.target) for name, tie in row.ties.items())
     computed = tuple((name, str(one)) for name, one in row.parametrized.items())
     shapes = tuple(tensor.shape for tensor in row.outputs.values())
-    again = row.reuses and row.reuses[start:]
+    again = row.reuses[start:] if row.reuses and row.inferred.weights else None
     return row.type, row.shapes, shapes, str(row.arguments), again, ties, computed, row.unfreezes

@@ -97,7 +97,7 @@ class Router(NamedTuple):
         return spot.middle + apart, spot.bottom
 
     def _entries(self) -> list[float]:
-        """Return where each edge enters its reader. Several lines enter a closed box side by side."""
+        """Return where each edge enters its reader. A closed box has its lines side by side."""
         found = [0.0] * len(self.frame.edges)
         entering: dict[int, list[tuple[float, int]]] = {}
         for n, edge in enumerate(self.frame.edges):

@@ -1,4 +1,4 @@
-"""A picture as the text of an SVG: one file, with colours of its own and texts that can be selected."""
+"""A picture as the text of an SVG: one file, with its own colours, and texts to select."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ from netbuild.reports.drawing.kinds import KINDS
 from netbuild.reports.drawing.labels import tooltip
 from netbuild.reports.drawing.routes import arrow, path
 from netbuild.reports.page import escaped
-from netbuild.reports.summary import short_number
+from netbuild.reports.summary import short_number, title
 
 if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
     from netbuild.reports.drawing.boxes import Bar, Box, Text
     from netbuild.reports.drawing.parts import Drawn, Part
     from netbuild.reports.drawing.picture import Picture, Placed, Tag
+    from netbuild.reports.drawing.routes import Route
 
-#: The room around the picture, below its title, and of its legend.
-MARGIN, TITLE, LEGEND = 24.0, 66.0, 44.0
+#: The room around the picture, and that of its title.
+MARGIN, TITLE = 24.0, 66.0
 
 
 def render(picture: Picture, drawn: Drawn, theme: Theme) -> str:
     """Return the picture of a network as SVG."""
     kinds = kinds_of(picture)
-    wide, legend, legend_height = _frame(picture, drawn, kinds)
+    wide = max(picture.width, _title_width(drawn), 300.0) + 2 * MARGIN
+    legend, legend_height = legend_of(kinds, wide)
     tall = picture.height + TITLE + legend_height + 2 * MARGIN
     left = (wide - picture.width) / 2
     size = f'width="{wide:.0f}" height="{tall:.0f}" viewBox="0 0 {wide:.0f} {tall:.0f}"'
-    label = escaped(one_line(f"{drawn.graph.config.name}: {_subtitle(drawn.graph)}"))
+    label = escaped(one_line(f"{drawn.graph.config.name}: {subtitle(drawn.graph)}"))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="netbuild" {size} role="img" '
-        f'aria-label="{label}">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="netbuild" {size} role="img" '
+            f'aria-label="{label}">'
+        ),
         f"<style>{styles(theme, sorted({*kinds, 'stack'}))}</style>",
         f'<rect class="paper" width="{wide:.0f}" height="{tall:.0f}"/>',
         *heading(drawn),
@@ -51,13 +55,15 @@ def render(picture: Picture, drawn: Drawn, theme: Theme) -> str:
 def content(picture: Picture, drawn: Drawn) -> list[str]:
     """Return the boxes, the lines and the labels."""
     parts = [_placed(one, drawn) for one in picture.boxes]
-    for route in picture.routes:
-        name, tip = ("skip", "tip far") if route.skips else ("edge", "tip")
-        parts.append(f'<path class="{name}" d="{path(route)}"/>')
-        if not route.goes_on:
-            parts.append(f'<path class="{tip}" d="{arrow(route)}"/>')
+    parts += [_line(route) for route in picture.routes]
     parts += [_tag(tag) for tag in picture.tags]
     return parts
+
+
+def _line(route: Route) -> str:
+    name, tip = ("skip", "tip far") if route.skips else ("edge", "tip")
+    line = f'<path class="{name}" d="{path(route)}"/>'
+    return line if route.goes_on else f'{line}<path class="{tip}" d="{arrow(route)}"/>'
 
 
 def kinds_of(picture: Picture) -> list[str]:
@@ -71,21 +77,24 @@ def heading(drawn: Drawn) -> list[str]:
     graph = drawn.graph
     parts = [
         f'<text class="heading" x="{MARGIN:g}" y="{MARGIN + 18:g}">{_t(graph.config.name)}</text>',
-        f'<text class="detail" x="{MARGIN:g}" y="{MARGIN + 38:g}">{_t(_subtitle(graph))}</text>',
+        f'<text class="detail" x="{MARGIN:g}" y="{MARGIN + 38:g}">{_t(subtitle(graph))}</text>',
     ]
-    if said := _faults(drawn):
-        parts.append(f'<text class="detail bad" x="{MARGIN:g}" y="{MARGIN + 55:g}">{_t(said)}</text>')
+    if said := faults(drawn):
+        parts.append(
+            f'<text class="detail bad" x="{MARGIN:g}" y="{MARGIN + 55:g}">{_t(said)}</text>'
+        )
     return parts
 
 
-def _subtitle(graph: Graph) -> str:
-    from netbuild.reports.summary import title
-
+def subtitle(graph: Graph) -> str:
+    """Return the shapes of a network and its numbers."""
     shapes = title(graph).removeprefix(f"{graph.config.name}: ")
-    return f"{shapes}  ·  {short_number(graph.params) or '0'} params  ·  {short_number(graph.macs) or '0'} MACs"
+    params, macs = (short_number(count) or "0" for count in (graph.params, graph.macs))
+    return f"{shapes}  ·  {params} params  ·  {macs} MACs"
 
 
-def _faults(drawn: Drawn) -> str:
+def faults(drawn: Drawn) -> str:
+    """Return the fault at which a network ends, with its place; empty for a right network."""
     found = errors(drawn.graph.diagnostics)
     if not found:
         return ""
@@ -96,52 +105,59 @@ def _faults(drawn: Drawn) -> str:
     return said + (f", and {more} more fault{'s' if more > 1 else ''}" if more else "")
 
 
-def _frame(picture: Picture, drawn: Drawn, kinds: list[str]) -> tuple[float, list[str], float]:
-    """Return the width of the drawing, its legend, and the height of that."""
-    title = max(
+def _title_width(drawn: Drawn) -> float:
+    return max(
         widest(one_line(drawn.graph.config.name), "heading"),
-        widest(_subtitle(drawn.graph), "detail"),
-        widest(_faults(drawn), "detail"),
+        widest(subtitle(drawn.graph), "detail"),
+        widest(faults(drawn), "detail"),
     )
-    wide = max(picture.width, title, 300.0) + 2 * MARGIN
-    parts, x, y = [], MARGIN, 38.0
-    for kind in (kind for kind in kinds if kind not in {"input", "output"}):
-        name = KINDS[kind]
-        room = 20 + widest(name, "legend")
+
+
+def legend_of(kinds: list[str], wide: float) -> tuple[list[str], float]:
+    """Return the legend of some kinds in rows of a width, and its height."""
+    said = "bars: share of all params, and of all MACs"
+    parts: list[str] = []
+    x, y = MARGIN, 38.0
+    for kind in (*(kind for kind in kinds if kind not in {"input", "output"}), None):
+        mark = 20.0 if kind else 0.0
+        name = KINDS[kind] if kind else said
+        room = mark + widest(name, "legend")
         if x + room > wide - MARGIN and x > MARGIN:
             x, y = MARGIN, y + 22
-        parts.append(
-            f'<g class="{kind}" transform="translate({_n(x)} {_n(y - 12)})">{_tile(kind, 15, 15, 3)}</g>'
-            f'<text class="legend" x="{_n(x + 20)}" y="{_n(y)}">{name}</text>'
-        )
+        if kind:
+            place = f"translate({_n(x)} {_n(y - 12)})"
+            parts.append(f'<g class="{kind}" transform="{place}">{_chip(kind)}</g>')
+        parts.append(f'<text class="legend" x="{_n(x + mark)}" y="{_n(y)}">{name}</text>')
         x += room + 18
-    said = "bars: share of all params, and of all MACs"
-    if x + widest(said, "legend") > wide - MARGIN and x > MARGIN:
-        x, y = MARGIN, y + 22
-    parts.append(f'<text class="legend" x="{_n(x)}" y="{_n(y)}">{said}</text>')
-    return wide, parts, y + 6
+    return parts, y + 6
 
 
 def _placed(one: Placed, drawn: Drawn) -> str:
     part, spot = one.part, one.spot
-    parts = [f'<g class="{part.kind}" transform="translate({_n(spot.x)} {_n(spot.y)})">']
-    parts.append(f"<title>{_t(tooltip(part, drawn), lines=True)}</title>")
-    for off in (6, 3) if part.count > 1 else ():
-        parts.append(f'<rect class="sheet" x="{off}" y="{off}" width="{_n(spot.width)}" height="{_n(spot.height)}" rx="6"/>')
-    shared = " shared" if part.reuses else ""
+    place = f"translate({_n(spot.x)} {_n(spot.y)})"
+    size = f'width="{_n(spot.width)}" height="{_n(spot.height)}"'
+    parts = [f'<g class="{part.kind}" transform="{place}">', hint(part, drawn)]
+    if part.repeats > 1:
+        parts += [f'<rect class="sheet" x="{off}" y="{off}" {size} rx="6"/>' for off in (6, 3)]
     if one.is_open:
-        parts.append(f'<rect class="group" width="{_n(spot.width)}" height="{_n(spot.height)}" rx="8"/>')
+        parts.append(f'<rect class="group" {size} rx="8"/>')
     height = HEADER if one.is_open else spot.height
-    parts.append(f'<rect class="box{shared}" width="{_n(spot.width)}" height="{_n(height)}" rx="6"/>')
-    parts += inside(one.box, part, height, is_open=one.is_open)
-    parts.append("</g>")
+    shared = " shared" if part.reuses else ""
+    size = f'width="{_n(spot.width)}" height="{_n(height)}"'
+    parts.append(f'<rect class="box{shared}" {size} rx="6"/>')
+    parts += [*inside(one.box, part, height, is_open=one.is_open), "</g>"]
     return "".join(parts)
+
+
+def hint(part: Part, drawn: Drawn) -> str:
+    """Return what a browser shows while the mouse is on a box."""
+    return f"<title>{_t(tooltip(part, drawn), lines=True)}</title>"
 
 
 def inside(box: Box, part: Part, height: float, *, is_open: bool) -> list[str]:
     """Return the tile, the texts and the bars of a box."""
-    parts = [_tile(part.kind, TILE, height, 6)]
-    if part.count > 1 and not is_open:
+    parts = [_tile(part.kind, height)]
+    if part.repeats > 1 and not is_open:
         x = box.width - COUNT
         parts.append(f'<path class="track" d="M{_n(x)} 6V{_n(height - 6)}h1V6Z"/>')
     parts += [_text(text) for text in box.texts]
@@ -149,20 +165,25 @@ def inside(box: Box, part: Part, height: float, *, is_open: bool) -> list[str]:
     return parts
 
 
-def _tile(kind: str, width: float, height: float, radius: int) -> str:
-    """Return the mark of a kind on its colour, round at the left."""
-    scale = 1 if width > 16 else 0.8
-    at = (width - 16 * scale) / 2, (height - 16 * scale) / 2
-    r = f"{radius}"
-    right = f"H{_n(width)}V{_n(height)}" if width > 16 else f"H{_n(width - radius)}a{r} {r} 0 0 1 {r} {r}V{_n(height - radius)}a{r} {r} 0 0 1 -{r} {r}"
-    shape = f"M{r} 0{right}H{r}a{r} {r} 0 0 1 -{r} -{r}V{r}a{r} {r} 0 0 1 {r} -{r}Z"
-    move = f"translate({_n(at[0])} {_n(at[1])})" + (f" scale({scale})" if scale != 1 else "")
-    return f'<path class="tile" d="{shape}"/><path class="mark" transform="{move}" d="{MARKS[kind]}"/>'
+def _tile(kind: str, height: float) -> str:
+    """Return the mark of a kind on its colour, round at the left side of a box."""
+    shape = f"M6 0H{TILE:g}V{_n(height)}H6a6 6 0 0 1 -6 -6V6a6 6 0 0 1 6 -6Z"
+    place = f"translate({(TILE - 16) / 2:g} {_n((height - 16) / 2)})"
+    mark = f'<path class="mark" transform="{place}" d="{MARKS[kind]}"/>'
+    return f'<path class="tile" d="{shape}"/>{mark}'
+
+
+def _chip(kind: str) -> str:
+    """Return the mark of a kind on its colour, for the legend."""
+    mark = f'<path class="mark" transform="translate(1.1 1.1) scale(0.8)" d="{MARKS[kind]}"/>'
+    return f'<rect class="tile" width="15" height="15" rx="3"/>{mark}'
 
 
 def _text(text: Text) -> str:
     end = ' text-anchor="end"' if text.end else ""
-    return f'<text class="{text.style}" x="{_n(text.x)}" y="{_n(text.y)}"{end}>{_t(text.text)}</text>'
+    return (
+        f'<text class="{text.style}" x="{_n(text.x)}" y="{_n(text.y)}"{end}>{_t(text.text)}</text>'
+    )
 
 
 def _bar(bar: Bar) -> str:

@@ -41,8 +41,15 @@ def as_setting(path: str, value: Any) -> Found[str]:
 
 def _plain(value: Any, path: str) -> Any:
     """Return a value in the types of YAML. Numbers of numpy become those of Python."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value if type(value) in {type(None), bool, int, float, str} else _bare(value)
+    if value is None or isinstance(value, bool):
+        return value
+    # An enumeration's values, and numpy's float64, derive from these types.
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, PathLike):
         return fspath(value)
     if isinstance(value, Mapping):
@@ -52,12 +59,6 @@ def _plain(value: Any, path: str) -> Any:
     if hasattr(value, "tolist") and not hasattr(value, "requires_grad"):  # of numpy
         return _plain(value.tolist(), path)
     raise _UnfitError(path, value)
-
-
-def _bare(value: float | str) -> Any:
-    """Return a value of a derived type, such as an enumeration's, in its plain type."""
-    plain = next(kind for kind in (bool, int, float, str) if isinstance(value, kind))
-    return plain.__new__(plain, value)
 
 
 def _below(path: str, step: object) -> str:

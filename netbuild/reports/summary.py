@@ -231,7 +231,7 @@ def _value_shape(graph: Graph, value: Value, rows: Mapping[str, Row]) -> tuple[S
 
 
 def title(graph: Graph) -> str:
-    """Return the name of a network with its inputs and outputs."""
+    """Return the name of a network with the shapes of its inputs and outputs."""
     config = graph.config
     given = _all({name: x for name, x in config.inputs.items() if x})
     return f"{config.name}: {given} to {_all(graph.outputs)}"

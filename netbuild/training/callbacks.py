@@ -72,8 +72,11 @@ class Calls(Silent):
     def _each(self, call: Callable[[Callback], None]) -> None:
         """Call all callbacks. All of them hear of a step, also if one ends the training."""
         for one in self.callbacks:
-            try:
-                call(one)
-            except StopTraining:
-                self.stopped = True
-                self.trainer.stop()
+            self._called(call, one)
+
+    def _called(self, call: Callable[[Callback], None], one: Callback) -> None:
+        try:
+            call(one)
+        except StopTraining:
+            self.stopped = True
+            self.trainer.stop()

@@ -1,4 +1,4 @@
-"""The progress of a training in a notebook: one output that is renewed, with a line for each epoch."""
+"""The progress of a training in a notebook: one output, with a bar and a line for each epoch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: The least seconds between two updates: each is a message to the browser.
 _PAUSE = 0.25
-#: The most epochs that the table shows while the training goes on, and in the end.
+#: The most epochs that the table shows: the newest ones.
 _MOST = 12
 
 
@@ -27,15 +27,18 @@ class NotebookBar:
     """Shows a bar of all steps, a table of the newest epochs, and the curves in the end."""
 
     def __init__(self, trainer: Trainer) -> None:
-        from IPython.display import HTML, display
+        from IPython import display
 
-        self.trainer, self.made = trainer, HTML
+        self.trainer = trainer
+        #: The module of IPython, which has no types.
+        self.ipython: Any = display
         self.metrics: list[dict[str, Any]] = trainer.run.metrics
         steps, epochs = trainer.steps, trainer.train.epochs
         self.total = None if steps is None else epochs * steps
         self.began, self.before = time.perf_counter(), trainer.position.total
         self.updated, self.said = 0.0, ""
-        self.handle: Any = display(HTML(self._html()), display_id=True)
+        first = self.ipython.HTML(self._html())
+        self.handle: Any = self.ipython.display(first, display_id=True)
 
     def begin(self) -> None:
         """Do nothing: the bar is there from the start."""
@@ -75,7 +78,7 @@ class NotebookBar:
         return f" · {duration((now - self.began) / done * (self.total - position.total))} left"
 
     def _show(self, *, curves: bool = False) -> None:
-        self.handle.update(self.made(self._html(curves=curves)))
+        self.handle.update(self.ipython.HTML(self._html(curves=curves)))
 
     def _html(self, *, curves: bool = False) -> str:
         trainer, position = self.trainer, self.trainer.position
@@ -83,16 +86,13 @@ class NotebookBar:
         at = min(position.epoch + 1, of) if not trainer.finished else position.epoch
         share = 1.0 if trainer.finished else position.total / self.total if self.total else 0.0
         label = f"{trainer.graph.config.name}: epoch {at}/{of}"
-        pieces = [
-            title(label),
-            f'<div class="bar" role="progressbar" aria-valuenow="{100 * share:.0f}" '
-            f'aria-label="{escaped(label)}"><div style="--done: {100 * share:.1f}%"></div></div>',
-            muted(self.said),
-        ]
+        told = f'role="progressbar" aria-valuenow="{100 * share:.0f}" aria-label="{escaped(label)}"'
+        bar = f'<div class="bar" {told}><div style="--done: {100 * share:.1f}%"></div></div>'
+        pieces = [title(label), bar, muted(self.said)]
         if self.metrics:
             pieces.append(self._epochs())
         if curves:
-            pieces += charts(self.metrics)
+            pieces.append(charts(self.metrics))
         return fragment(pieces)
 
     def _epochs(self) -> str:

@@ -13,9 +13,7 @@ from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.monitor import rises
-from netbuild.config.normalize import measures, with_measured
 from netbuild.config.optimizer import has_players
-from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
 from netbuild.config.schedules import training_of
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError

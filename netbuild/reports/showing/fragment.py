@@ -1,7 +1,7 @@
-"""A piece of HTML for a notebook: its style holds for itself alone, and fits a light and a dark page.
+"""A piece of HTML for a notebook: its style holds for itself alone, and fits light and dark pages.
 
-All colours are those of the page around it, or fit both. Nothing is a script: a notebook may not run
-one. If a viewer leaves the style out, too, the texts still stand one below the other.
+All colours are those of the page around it, or fit both. Nothing is a script: a notebook may not
+run one. If a viewer leaves the style out, too, the texts still stand one below the other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def fragment(pieces: Iterable[str]) -> str:
     """Return pieces of HTML, one below the other, with the common style."""
-    return f'<div class="netbuild"><style>{_style()}</style>{"".join(pieces)}</div>'
+    return f'<div class="netbuild-shown"><style>{_style()}</style>{"".join(pieces)}</div>'
 
 
 def title(text: str) -> str:
@@ -47,7 +47,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], best: int | None
     """Return a table of numbers; `best` is the number of a row that is set off."""
     head = "".join(f"<th>{escaped(cell)}</th>" for cell in header)
     body = "".join(
-        f'<tr{" class=best" if number == best else ""}>'
+        f"<tr{' class=best' if number == best else ''}>"
         f"{''.join(f'<td>{escaped(cell)}</td>' for cell in row)}</tr>"
         for number, row in enumerate(rows)
     )

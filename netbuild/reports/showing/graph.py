@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import errors
-from netbuild.reports import summary
+from netbuild.reports import drawing, summary
 from netbuild.reports.page import escaped
 from netbuild.reports.showing.fragment import folded, fragment, muted, title
 
@@ -54,7 +54,8 @@ class Table(NamedTuple):
 
 def html(graph: Graph) -> str:
     """Return the summary as HTML: stacks fold, and a bar shows each share of the parameters."""
-    pieces = [title(summary.title(graph)), _table(graph), muted(summary.memory(graph))]
+    drawn = folded("the picture", f'<div class="drawing">{drawing.svg(graph, theme="auto")}</div>')
+    pieces = [title(summary.title(graph)), _table(graph), muted(summary.memory(graph)), drawn]
     if graph.diagnostics:
         said = "\n".join(f"line {d.span.line}: {d.code} {d.message}" for d in graph.diagnostics)
         count = len(graph.diagnostics)

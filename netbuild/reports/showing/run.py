@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netbuild.runs.records import Record
 
 #: The width of each chart, in pixels.
-_WIDTH = 430
+_WIDTH = 400
 
 
 class Table:
@@ -59,21 +59,23 @@ def html(run: Run) -> str:
     pieces = [title(f"{record.name}/{record.folder.resolve().name}"), facts(pairs)]
     if not record.metrics:
         return fragment([*pieces, muted("no epoch has finished")])
-    pieces.append(f"<div>{''.join(charts(record.metrics))}</div>")
+    pieces.append(charts(record.metrics))
     pieces.append(folded("all epochs", epochs(record.metrics, record.best)))
     return fragment(pieces)
 
 
-def charts(metrics: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield a chart of the losses, and one of the first other metric."""
+def charts(metrics: Sequence[dict[str, Any]]) -> str:
+    """Return a chart of the losses, and one of the first other metric, side by side."""
     metric = records.shown_metric(metrics[-1], "val")
+    made = []
     for name in ("loss", metric) if metric else ("loss",):
         drawn = [
             Line(split, [epoch["epoch"] for epoch in metrics], _values(metrics, f"{split}_{name}"))
             for split in ("train", "val")
             if any(is_number(epoch.get(f"{split}_{name}")) for epoch in metrics)
         ]
-        yield lines(drawn, title=name or "", width=_WIDTH)
+        made.append(lines(drawn, title=name or "", width=_WIDTH))
+    return f'<div class="charts">{"".join(made)}</div>'
 
 
 def epochs(metrics: Sequence[dict[str, Any]], best: dict[str, Any] | None = None) -> str:

@@ -24,6 +24,7 @@ from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.training.data.distribution import Watch, columns
 from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.errors import refused
+from netbuild.training.prediction.inputs import NamedArrays, Records
 from netbuild.training.prediction.samples import SampleReader
 from netbuild.training.prediction.series import by_step
 from netbuild.training.prediction.trained import Trained, trained
@@ -75,7 +76,8 @@ def predict(
         InputError: an input cannot be read, or does not fit the network.
         TrainingError: the folder is not a run, or has no such checkpoint.
     """
-    given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
+    one = isinstance(inputs, str | Path | np.ndarray | NamedArrays | Records)
+    given: Any = [inputs] if one else inputs
     predicted = []
     predictor = Predictor(trained(folder, checkpoint, weights), top=top, raw=raw)
     for found in predictor.predictions(given):

@@ -32,8 +32,8 @@ class Likely(NamedTuple):
 class Prediction:
     """What a network predicts for a sample.
 
-    A network that tells no classes has `outputs` alone. If it tells a class at each place, such as a
-    mask, `class_` and `probability` are arrays.
+    A network that tells no classes has `outputs` alone. If it tells a class at each place, such as
+    a mask, `class_` and `probability` are arrays.
     """
 
     #: The class, and its softmax probability.

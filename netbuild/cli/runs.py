@@ -101,6 +101,7 @@ def _chosen(
     folder: Path, name: str | None, filters: Sequence[str], sort: str, limit: int | None
 ) -> list[Record]:
     """Return the runs in a folder that the options choose, in their order."""
+    from netbuild.diagnostics.exceptions import SettingsError
     from netbuild.reports.comparison import choosing
     from netbuild.runs.records import ORDERS, listed
 
@@ -109,7 +110,7 @@ def _chosen(
         records = choosing.filtered(records, filters)
         if sort not in ORDERS:
             records = choosing.sorted_by(records, sort)
-    except choosing.ChoiceError as error:
+    except SettingsError as error:
         fail(str(error))
     return choosing.limited(records, limit, sort)
 

@@ -8,6 +8,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.diagnostics.exceptions import SettingsError
 from netbuild.diagnostics.wording import suggest
 from netbuild.reports.comparison.settings import at, flat
 from netbuild.runs.numbers import is_number
@@ -29,10 +30,6 @@ _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
 _CONDITION = re.compile(r"([^<>=!]+)(>=|<=|!=|==|=|>|<)(.*)", re.DOTALL)
 #: What a run tells beside its settings and its metrics.
 _OWN = ("name", "run", "state", "epochs", "seconds", "device")
-
-
-class ChoiceError(Exception):
-    """A filter or an order that no run understands. The message says what is wrong."""
 
 
 class _Condition(NamedTuple):
@@ -92,7 +89,7 @@ def filtered(records: Sequence[Record], conditions: Sequence[str]) -> list[Recor
     """Return the runs that fulfil all conditions, such as `val_accuracy>0.9`.
 
     Raises:
-        ChoiceError: a condition has another form, or names what no run has.
+        SettingsError: a condition has another form, or names what no run has.
     """
     found = list(records)
     for text in conditions:
@@ -106,7 +103,7 @@ def _read(text: str) -> _Condition:
     """Return a condition.
 
     Raises:
-        ChoiceError: it has another form.
+        SettingsError: it has another form.
     """
     from netbuild.diagnostics.diagnostic import errors
     from netbuild.syntax.node import plain
@@ -115,7 +112,7 @@ def _read(text: str) -> _Condition:
     parts = _CONDITION.fullmatch(text.strip())
     if parts is None:
         message = f"--filter {text}: write a name, a sign and a value, as in 'val_accuracy>0.9'"
-        raise ChoiceError(message)
+        raise SettingsError(message)
     name, sign, said = (part.strip() for part in parts.groups())
     if said.endswith("%") and is_number(wanted := _number(said[:-1])):
         return _Condition(name, sign, wanted / 100)
@@ -125,7 +122,7 @@ def _read(text: str) -> _Condition:
     is_text = faults or isinstance(value, dict | list)
     wanted = said if is_text else value
     if sign in {">", "<", ">=", "<="} and not is_number(wanted):
-        raise ChoiceError(f"--filter {text}: {sign} compares numbers, and {said!r} is no number")
+        raise SettingsError(f"--filter {text}: {sign} compares numbers, and {said!r} is no number")
     return _Condition(name, sign, wanted)
 
 
@@ -140,7 +137,7 @@ def _expect_known(records: Sequence[Record], name: str, option: str) -> None:
     """Refuse a name that no run has.
 
     Raises:
-        ChoiceError: the message proposes a similar one.
+        SettingsError: the message proposes a similar one.
     """
     if not records or any(told(record, name) is not None for record in records):
         return
@@ -150,7 +147,7 @@ def _expect_known(records: Sequence[Record], name: str, option: str) -> None:
     short = {path.rpartition(".")[2]: path for path in reversed(known)}
     near = short.get(name) or suggest(name, tuple(known))
     help_ = f"did you mean {near}?" if near else "such as val_loss or optimizer.SGD.lr"
-    raise ChoiceError(f"--{option} {name}: no run has it; {help_}")
+    raise SettingsError(f"--{option} {name}: no run has it; {help_}")
 
 
 def sorted_by(records: Sequence[Record], order: str) -> list[Record]:
@@ -160,7 +157,7 @@ def sorted_by(records: Sequence[Record], order: str) -> list[Record]:
     first. Records in the order of time keep it where values are equal.
 
     Raises:
-        ChoiceError: no run has such a value.
+        SettingsError: no run has such a value.
     """
     if order == "metric":
         return sorted(records, key=lambda record: _last_if_none(_monitored(record)))

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from netbuild.exchange.export import Exported, export
+    from netbuild.exchange.report import report
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.reports.drawing.drawing import draw
@@ -92,6 +93,7 @@ __all__ = [
     "loaders",
     "loads",
     "predict",
+    "report",
     "trace",
     "train",
 ]
@@ -136,6 +138,7 @@ _HOMES = {
     "loaders": "training.loaders",
     "loads": "config.load",
     "predict": "training.prediction.predicted",
+    "report": "exchange.report",
     "trace": "checks.trace",
     "train": "training.session",
 }

@@ -35,6 +35,7 @@ COMMANDS = {
     "predict": "predict",
     "export": "export",
     "runs": "runs",
+    "report": "report",
     "new": "new",
     **dict.fromkeys(
         (

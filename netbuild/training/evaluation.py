@@ -51,19 +51,29 @@ def evaluate(
     """
     found = find(folder_of(run))
     set = [set] if isinstance(set, str) else set  # noqa: A001
-    place = found.checkpoint(checkpoint)
     config = found.config(set)
     before = found.config()
     _expect_unseen(before, config, split)
-    graph = trainable(found.with_kept(config))
-    trainer = _validating(graph, found, split)
+    trainer = restored(found, config, checkpoint, split)
     if before.data != config.data:
-        _warn_of_unseen(graph, warn)
+        _warn_of_unseen(trainer.graph, warn)
     elif split == "all":
         warn("most of these samples have trained the network: give other data, or another split")
+    return _validated(trainer, split, warn)
+
+
+def restored(found: Run, config: Config, checkpoint: str, split: str) -> Trainer:
+    """Return a trainer that only validates, with the weights of a run's checkpoint.
+
+    Raises:
+        ConfigError: the data cannot be read.
+        TrainingError: there is no such checkpoint.
+    """
+    place = found.checkpoint(checkpoint)
+    trainer = _validating(trainable(found.with_kept(config)), found, split)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
-    return _validated(trainer, split, warn)
+    return trainer
 
 
 def evaluate_weights(

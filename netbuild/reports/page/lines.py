@@ -43,21 +43,22 @@ def lines(
     width: int = 440,
     height: int = 240,
     log: bool | None = None,
+    most: int = MOST_POINTS,
 ) -> str:
     """Return a chart of lines as the text of an SVG element; "" without a finite value.
 
     Args:
         given: the lines, which share both axes.
         title: a text above the chart.
-        width: the width in pixels. The element shrinks with its place.
+        width: the width in pixels; the element shrinks with its place.
         height: the height in pixels, without the legend.
         log: whether the axis of the values is logarithmic; None lets the values decide.
+        most: the most points of a line.
     """
     points = [_finite(line) for line in given]
     every = [point for line in points for point in line]
-    if not every:
+    if not (values := [y for _, y in every]):
         return ""
-    values = [y for _, y in every]
     logarithmic = min(values) > 0 and (log if log is not None else suits_log(values))
     low, high = _bounds(values, log=logarithmic)
     left, right = min(x for x, _ in every), max(x for x, _ in every)
@@ -73,16 +74,10 @@ def lines(
 
     parts = [f'<text x="{_LEFT}" y="{_TOP + 8}" class="t">{escaped(title)}</text>'] if title else []
     for y in ticks(low, high, log=logarithmic):
-        at = round(down(y), 1)
-        parts.append(f'<line x1="{_LEFT}" x2="{width - _RIGHT}" y1="{at}" y2="{at}" class="g"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{at + 4}" class="n">{tick_text(y)}</text>')
-    parts += [
-        f'<text x="{across(x):.1f}" y="{height - 8}" class="m">{tick_text(x)}</text>'
-        for x in ticks(left, right, most=6)
-        if x == int(x)  # epochs are whole
-    ]
+        parts += _across(round(down(y), 1), width, y)
+    parts += [text for x in ticks(left, right, most=6) for text in _below(across(x), height, x)]
     for number, (line, found) in enumerate(zip(given, points, strict=True)):
-        parts.append(_drawn(line, found, _colour(line, number), across, down))
+        parts.append(_drawn(line, found, _colour(line, number), (across, down), most))
     legend, more = _legend(given, width, height)
     label = escaped(title or ", ".join(line.name for line in given))
     return (
@@ -102,6 +97,21 @@ _STYLE = (
 )
 
 
+def _across(at: float, width: int, value: float) -> list[str]:
+    """Return a line across the chart, with its value on the left."""
+    return [
+        f'<line x1="{_LEFT}" x2="{width - _RIGHT}" y1="{at}" y2="{at}" class="g"/>',
+        f'<text x="{_LEFT - 6}" y="{at + 4}" class="n">{tick_text(value)}</text>',
+    ]
+
+
+def _below(at: float, height: int, value: float) -> list[str]:
+    """Return the text below a whole number of the x axis; nothing for another one."""
+    if value != int(value):  # epochs are whole
+        return []
+    return [f'<text x="{at:.1f}" y="{height - 8}" class="m">{tick_text(value)}</text>']
+
+
 def _finite(line: Line) -> list[tuple[float, float]]:
     pairs = zip(line.x, line.y, strict=True)
     return [(x, y) for x, y in pairs if y is not None and math.isfinite(y)]
@@ -116,16 +126,17 @@ def _drawn(
     line: Line,
     finite: list[tuple[float, float]],
     colour: str,
-    across: Callable[[float], float],
-    down: Callable[[float], float],
+    places: tuple[Callable[[float], float], Callable[[float], float]],
+    most: int,
 ) -> str:
     """Return the path of a line, and a dot for a line of one point."""
+    across, down = places
     dash = ' stroke-dasharray="5 3"' if line.dashed else ""
     if len(finite) == 1:
         ((x, y),) = finite
         return f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="3" fill="{colour}"/>'
     path, pen = [], "M"
-    for x, y in thinned(line.x, line.y):
+    for x, y in thinned(line.x, line.y, most):
         if y is None or not math.isfinite(y):
             pen = "M"
             continue

@@ -128,6 +128,13 @@ def test_the_tree_is_written_down() -> None:
         assert shown == line or shown.startswith(f"{line}  "), shown
 
 
+def test_every_public_name_is_on_the_page() -> None:
+    """docs/python.md has each name of `netbuild` in code."""
+    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    code = " ".join(re.findall(r"`[^`\n]+`|^```.*?^```", page, re.MULTILINE | re.DOTALL))
+    assert [name for name in netbuild.__all__ if not re.search(rf"\b{name}\b", code)] == []
+
+
 def test_the_page_shows_the_exported_part_of_the_tree() -> None:
     """docs/python.md has the exceptions that are exported, in the order of the tree."""
     assert exceptions.__doc__ is not None

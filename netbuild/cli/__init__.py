@@ -28,6 +28,7 @@ COMMANDS = {
     "summary": "summary",
     "explain": "explain",
     "diff": "diff",
+    "draw": "draw",
     "weights": "weights",
     "train": "train",
     "evaluate": "evaluate",
@@ -35,6 +36,7 @@ COMMANDS = {
     "export": "export",
     "import": "import_",
     "runs": "runs",
+    "report": "report",
     "new": "new",
     **dict.fromkeys(
         (

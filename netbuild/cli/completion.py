@@ -28,6 +28,13 @@ def names(what: str) -> Callable[[str], list[str]]:
     return propose
 
 
+def worked(incomplete: str) -> list[str]:
+    """Propose the worked networks of `netbuild new --from`."""
+    from netbuild.config.worked import listed
+
+    return _starting(incomplete, [one.name for one in listed()])
+
+
 def codes(incomplete: str) -> list[str]:
     """Propose the codes of rules, and their groups such as NB2; the last one after a comma."""
     from netbuild.diagnostics.codes import CODES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netbuild.reports.difference import NetworkChanges
+    from netbuild.runs.records import Record
 
 _DIFFERENT = 1
 
@@ -42,10 +44,12 @@ def diff(
     set: Settings = None,  # noqa: A002
     exit_code: _ExitCode = False,
 ) -> None:
-    """Print which layers changed between two configs.
+    """Print which layers changed between two configs, or what differs between two runs.
 
     It also prints which tensors of a checkpoint of A would load into B. The signs are: + added,
-    − removed, ~ changed, → moved. --set applies to B alone.
+    − removed, ~ changed, → moved. --set applies to B alone. For two runs it also prints the
+    metrics of their best and last epochs, their times, and what differs in their environments and
+    their data.
 
     The exit code is 0 if the two can be compared, 1 if one has faults, and 2 if one cannot be read.
 
@@ -54,13 +58,15 @@ def diff(
     netbuild diff net.yaml --set vars.width=32
     git show HEAD:net.yaml | netbuild diff - net.yaml
     netbuild diff old.yaml new.yaml --format markdown
+    netbuild diff runs/lenet5/2026-01-31T12-00-00 runs/lenet5/2026-01-31T13-00-00
     """
     if a == b == "-":
         fail("only one of the two configs can be standard input")
     if b is None and not set:
         fail("there is nothing to compare: name a second config, or give --set")
+    records = _records(a, b)
     changes = _compared(a, b, set or (), in_report=format == "table")
-    _print(changes, format)
+    _print(changes, records, format)
     if exit_code and not changes.is_empty:
         raise typer.Exit(_DIFFERENT)
 
@@ -92,13 +98,32 @@ def _compared(a: str, b: str | None, settings: Sequence[str], *, in_report: bool
     return difference.diff(before, after)
 
 
-def _print(changes: NetworkChanges, format_: str) -> None:
+def _records(a: str, b: str | None) -> list[Record]:
+    """Return the records of two runs; none if one of the two is no run."""
+    from netbuild.runs.records import read
+
+    configs = [Path(config_of(place)) for place in (a, b) if place not in {None, "-"}]
+    places = [place for place in (a, b) if place is not None]
+    runs = [
+        config.parent
+        for config, place in zip(configs, places, strict=False)
+        if config != Path(place)
+    ]
+    return [read(folder) for folder in runs] if len(runs) == 2 else []
+
+
+def _print(changes: NetworkChanges, records: Sequence[Record], format_: str) -> None:
+    from netbuild.reports.comparison import changes as of_runs
     from netbuild.reports.difference import table as render
 
     out = console()
     if format_ == "json":
-        out.print(render.as_json(changes))
+        more = {"runs": of_runs.as_json(records)} if records else {}
+        out.print(render.as_json(changes, more))
     elif format_ == "markdown":
-        out.print(render.markdown(changes))
+        parts = [render.markdown(changes), *([of_runs.markdown(records)] if records else [])]
+        out.print("\n\n".join(parts))
     else:
         print_whole(out, render.table(changes, out))
+        if records:
+            out.print(of_runs.text(records, out.width), end="")

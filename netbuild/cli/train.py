@@ -282,9 +282,9 @@ def _fit(trainer: Trainer, folder: Path | None = None) -> None:
     `folder` is the folder to continue from after a stop, if it is not that of the run.
     """
     from netbuild.cli.output import Output
-    from netbuild.cli.progress import ProgressBar
     from netbuild.diagnostics.exceptions import Interrupted
     from netbuild.training import session
+    from netbuild.training.bar import ProgressBar
 
     output = Output(trainer.stop)
     out, position = console(file=output), trainer.position

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.dataset import ONE_TARGET
+from netbuild.diagnostics.above import above
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.syntax.item import place
 from netbuild.syntax.node import Map, Node
@@ -70,6 +71,41 @@ class Config(NamedTuple):
     is_library: bool = False
     #: Whether the files of weights beside stacks count. A checkpoint has all weights.
     inner_files: bool = True
+
+    def with_(self, values: Mapping[str, Any]) -> Config:
+        """Return the config with other values, each at a path as in `--set`.
+
+        >>> import netbuild
+        >>> config = netbuild.load("configs/lenet.yaml")
+        >>> config.with_({"train.epochs": 3, "optimizer": {"SGD": {"lr": 0.1}}}).train.epochs
+        3
+
+        Raises:
+            ConfigError: there is no such path, or the config now has faults.
+        """
+        found: Config = above("config.load", "changed")(self, values)
+        return found
+
+    def dumps(self) -> str:
+        """Return an equal config as the text of a file.
+
+        It holds its base files, its settings and all defaults, and absolute paths.
+        """
+        text: str = above("config.resolution", "resolved")(self)
+        return text
+
+    def __str__(self) -> str:
+        return self.dumps()
+
+    def __repr__(self) -> str:
+        return f"<Config {self.name}: {', '.join(self.root.entries)}>"
+
+    def __rich__(self) -> Any:
+        return above("reports.showing.config", "table")(self)
+
+    def _repr_html_(self) -> str:
+        html: str = above("reports.showing.config", "html")(self)
+        return html
 
     def starting_from(self, *files: Pretrained) -> Config:
         """Return the config with these files of weights alone, and none beside its stacks."""

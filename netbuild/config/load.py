@@ -31,10 +31,13 @@ from netbuild.config.train import Train
 from netbuild.diagnostics.diagnostic import collect, errors
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.syntax import parser as yaml_source
+from netbuild.syntax.node import Map
 from netbuild.syntax.overlay import apply_setting, replaced_value
+from netbuild.syntax.parser import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from netbuild.components.tensor import Shape
     from netbuild.config.data import Data
@@ -42,24 +45,88 @@ if TYPE_CHECKING:
     from netbuild.config.optimizer import Optimizing
     from netbuild.config.scheduler import Schedule
     from netbuild.diagnostics.diagnostic import Diagnostic, Faults, Found, Span
-    from netbuild.syntax.node import Map
-    from netbuild.syntax.parser import Source
 
 T = TypeVar("T")
 
 
-def load(path: str | Path, set: str | Sequence[str] = ()) -> Config:  # noqa: A002  the option's name
+def load(
+    source: str | Path | Mapping[str, Any],
+    set: str | Sequence[str] = (),  # noqa: A002  the option's name
+) -> Config:
     """Read a config from a file, with a `path=value` setting applied, or with several.
+
+    A mapping has the sections of a file as plain values of Python. Paths in it start from the
+    current folder.
 
     >>> load("configs/lenet.yaml", set=["train.epochs=3"]).train.epochs
     3
+    >>> load({"input": [4], "layers": [{"Linear": 3}]}).input
+    Tensor(shape=(4,), dtype='float32')
 
     Raises:
-        ConfigError: the file has faults; `.diagnostics` holds all of them.
+        ConfigError: the config has faults; `.diagnostics` holds all of them.
         OSError: the file cannot be read.
     """
-    settings = [set] if isinstance(set, str) else set
-    config = read(yaml_source.from_file(Path(path)), settings)
+    if isinstance(source, str | Path):
+        return _without_faults(read(yaml_source.from_file(Path(source)), _settings(set)))
+    from netbuild.config.python_values import as_text
+
+    text, faults = as_text(source)
+    if faults:
+        raise ConfigError(faults)
+    return loads(text, set, name="<mapping>")
+
+
+def loads(
+    text: str,
+    set: str | Sequence[str] = (),  # noqa: A002  the option's name
+    *,
+    name: str = "<text>",
+) -> Config:
+    """Read a config from the text of a file; `name` stands for its path in messages.
+
+    Paths in the text start from the folder of `name`, which is the current one without it.
+
+    >>> loads("{input: [4], layers: [Linear: 3]}").name
+    'net'
+
+    Raises:
+        ConfigError: the config has faults; `.diagnostics` holds all of them.
+    """
+    source = yaml_source.from_bytes(name, text.encode("utf-8", "surrogatepass"))
+    return _without_faults(read(source, _settings(set)))
+
+
+def changed(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return a config with other values, each at a path as in `--set`.
+
+    Raises:
+        ConfigError: there is no such path, or the config now has faults.
+    """
+    from netbuild.config.python_values import as_setting
+
+    settings, wrong = collect(as_setting(path, value) for path, value in values.items())
+    if wrong:
+        raise ConfigError(wrong)
+    # The tree has its base files already: they are not read again.
+    entries = {name: entry for name, entry in config.root.entries.items() if name != "extends"}
+    source = Source(config.document, Map(entries, config.root.span))
+    found = read(source, settings, config.shape)
+    if not config.inner_files and "pretrained" not in values:
+        found = found._replace(pretrained=config.pretrained, inner_files=False)
+    return _without_faults(
+        found._replace(
+            settings=(*config.settings, *settings),
+            replaced=(*config.replaced, *found.replaced),
+        )
+    )
+
+
+def _settings(given: str | Sequence[str]) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given
+
+
+def _without_faults(config: Config) -> Config:
     if errors(config.diagnostics):
         raise ConfigError(config.diagnostics)
     return config

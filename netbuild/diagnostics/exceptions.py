@@ -7,6 +7,7 @@ NetbuildError *
 │   └── InputError *        an input does not fit the network that predicts
 │       └── UnreadableError *  an input is missing or cannot be read
 ├── Interrupted *           a training was asked to stop, and has saved its state
+├── StopTraining *          a callback raises it to end a training
 ├── OutputError             standard output or standard error cannot be written
 ├── ExportError *           a network cannot be exported, or its file differs from it
 ├── WeightsError *          a file holds no weights
@@ -71,6 +72,10 @@ class UnreadableError(InputError):
 
 class Interrupted(NetbuildError):  # noqa: N818  not an error: somebody asked for it
     """A training was asked to stop, and has saved its state."""
+
+
+class StopTraining(NetbuildError):  # noqa: N818  not an error: a callback asks for it
+    """A callback raises this to end a training. The state is saved, and `train` returns the run."""
 
 
 class OutputError(NetbuildError, OSError):

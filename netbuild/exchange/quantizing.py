@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange import onnx_file
 from netbuild.reports.runs import plain
-from netbuild.training import session
+from netbuild.training import evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,9 +61,9 @@ class Source(NamedTuple):
     def measured(self, forward: Callable[..., Any] | None = None) -> dict[str, Any]:
         """Return the loss and the metrics of the validation samples, as JSON holds them."""
         if self.weights is not None:
-            found = session.evaluate_weights(self.place, self.weights, forward=forward)
+            found = evaluation.evaluate_weights(self.place, self.weights, forward=forward)
         else:
-            found = session.evaluate(self.place, self.checkpoint, forward=forward)
+            found = evaluation.evaluate(self.place, self.checkpoint, forward=forward)
         return dict(plain(found))
 
 

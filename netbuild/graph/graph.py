@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.tensor import Tensor
+from netbuild.diagnostics.above import above
 from netbuild.graph.row import Block, Calls, Member, Row
 from netbuild.graph.value import Ref, Value, state_key
 
@@ -98,6 +99,21 @@ class Graph(NamedTuple):
     calls: Calls = Calls()
     #: The number of members of all stacks, with those that a fault or `when` leaves without a row.
     members: int = 0
+
+    def __repr__(self) -> str:
+        line: str = above("reports.showing.graph", "line")(self)
+        return f"<Graph {line}>"
+
+    def __str__(self) -> str:
+        text: str = above("reports.showing.graph", "text")(self)
+        return text
+
+    def __rich__(self) -> Any:
+        return above("reports.showing.graph", "Table")(self)
+
+    def _repr_html_(self) -> str:
+        html: str = above("reports.showing.graph", "html")(self)
+        return html
 
     @property
     def output(self) -> Tensor | None:

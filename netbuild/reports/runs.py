@@ -1,4 +1,4 @@
-"""Runs and their epochs as tables, JSON, CSV and Markdown, and numbers in a readable form."""
+"""The epochs of a run as a table, JSON, CSV and Markdown, and numbers in a readable form."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from netbuild.diagnostics.escapes import of_json, one_line
+from netbuild.diagnostics.escapes import of_json
 from netbuild.reports.text_table import TextTable
 from netbuild.runs.numbers import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from rich.text import Text
 
@@ -22,23 +21,12 @@ if TYPE_CHECKING:
     from netbuild.runs.records import Record
 
 
-#: The columns of the table of runs, and the columns that narrower tables leave out.
-_COLUMNS = ("name", "run", "state", "epochs", "best", "loss", "metric", "time")
-_WITHOUT = ((), ("best",), ("best", "time"), ("best", "metric"), ("best", "metric", "time"))
+#: The columns of words; all others are numbers.
+_WORDS = ("name", "run", "state")
 #: The columns of an epoch that are neither losses nor metrics. The last is left out first.
 _MEASURED = ("lr", "seconds", "samples_per_second")
 #: Smaller numbers of a table have four decimals, larger ones four digits, to keep columns narrow.
 _NARROW = 10
-
-
-def table(folder: Path, records: Sequence[Record], width: int) -> Text:
-    """Return the runs in a folder as the fullest table that fits into a width."""
-    return fitting(_tables(folder, records), width)
-
-
-def formatted(format_: str, records: Sequence[Record]) -> str:
-    """Return runs as `json`, `csv` or `markdown`."""
-    return rows_formatted(format_, [*map(_row, records)], [*map(_described, records)])
 
 
 def epochs_table(record: Record, width: int) -> Text:
@@ -49,7 +37,7 @@ def epochs_table(record: Record, width: int) -> Text:
 def epochs_formatted(format_: str, record: Record) -> str:
     """Return the epochs of a run as `csv` or `markdown`, or the run with its epochs as `json`."""
     if format_ == "json":
-        values = _described(record) | {"metrics": [*map(plain, record.metrics)]}
+        values = described(record) | {"metrics": [*map(plain, record.metrics)]}
         return of_json(json.dumps(values, indent=2, ensure_ascii=False))
     names = _names(record)
     rows = [{_header(n): _cell(n, epoch.get(n)) for n in names} for epoch in record.metrics]
@@ -71,50 +59,11 @@ def fitting(tables: Iterable[TextTable], width: int) -> Text:
     return made.text()
 
 
-def _row(record: Record) -> dict[str, str]:
-    """Return a run as a row of a table."""
-    name, folder = one_line(record.name), one_line(record.folder.resolve().name)
-    row = {"name": name, "run": folder, "state": record.state}
-    if record.of is None:
-        return row
-    row["epochs"] = f"{record.epochs}/{record.of}"
-    best, metric = record.best, record.metric
-    if record.folds is not None:
-        row["epochs"] += " folds"
-        names = ["loss", *([metric] if metric else [])] if best else []
-        loss, *others = [mean(record.folds, f"val_{name}") for name in names] or [""]
-        shown = " ".join(f"{metric} {other}" for other in others)
-        return row | {"loss": loss, "metric": shown, "time": duration(record.seconds)}
-    if best is not None:
-        shown = f"{metric} {_narrow(metric, best[f'val_{metric}'])}" if metric else ""
-        loss = _narrow("loss", best["val_loss"])
-        row |= {"best": str(best["epoch"]), "loss": loss, "metric": shown}
-    return row | {"time": duration(record.seconds)}
-
-
 def mean(folds: Folds, name: str) -> str:
     """Return the mean of a number over folds, with its deviation."""
     deviation = folds.deviation[name]
-    more = "" if math.isnan(deviation) else f" ± {_narrow(name, deviation)}"
-    return f"{_narrow(name, folds.mean[name])}{more}"
-
-
-def _tables(folder: Path, records: Sequence[Record]) -> Iterator[TextTable]:
-    """Yield the runs as a table, then narrower tables."""
-    rows = [_row(record) for record in records]
-    metrics = {record.metric for record in records if record.metric}
-    header = dict(zip(_COLUMNS, _COLUMNS, strict=True))
-    if len(metrics) == 1:  # the header then has its name
-        (header["metric"],) = metrics
-        start = f"{header['metric']} "
-        rows = [r | {"metric": r.get("metric", "").removeprefix(start)} for r in rows]
-    count = f"{len(records)} run{'s' if len(records) > 1 else ''}"
-    footer = {"name": count, "time": duration(sum(record.seconds for record in records))}
-    for without in _WITHOUT:
-        columns = [name for name in _COLUMNS if name not in without]
-        lines = [tuple(row.get(name, "") for name in columns) for row in rows]
-        heads, feet = (tuple(of.get(name, "") for name in columns) for of in (header, footer))
-        yield TextTable(str(folder), heads, lines, feet, words=3)
+    more = "" if math.isnan(deviation) else f" ± {narrow(name, deviation)}"
+    return f"{narrow(name, folds.mean[name])}{more}"
 
 
 def _names(record: Record) -> list[str]:
@@ -153,12 +102,12 @@ def rows_formatted(
         writer.writerows(flat)
         return out.getvalue().rstrip("\n")
     names = [*dict.fromkeys(name for row in cells for name in row)]
-    rule = ["---" if name in _COLUMNS[:3] else "---:" for name in names]
+    rule = ["---" if name in _WORDS else "---:" for name in names]
     rows = [names, rule, *([row.get(name, "") for name in names] for row in cells)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _described(record: Record) -> dict[str, Any]:
+def described(record: Record) -> dict[str, Any]:
     """Return a run, or the mean of its folds, as an object of JSON."""
     folds = record.folds
     more = {"folds": folds.of, "deviation": plain(folds.deviation)} if folds else {}
@@ -208,10 +157,11 @@ def _cell(name: str, measured: Any) -> str:
             return duration(measured)
         case "samples_per_second":
             return f"{measured:,.0f}"
-    return _narrow(name, measured)
+    return narrow(name, measured)
 
 
-def _narrow(name: str, measured: float) -> str:
+def narrow(name: str, measured: float) -> str:
+    """Return a metric in a form for a narrow column."""
     return value(name, measured, narrow=True)
 
 
@@ -223,6 +173,11 @@ def value(name: str, measured: float, *, narrow: bool = False) -> str:
     if not math.isfinite(measured):
         return number(measured)
     return f"{measured:.2%}" if name.endswith("accuracy") else number(measured, narrow=narrow)
+
+
+def shown_value(name: str, measured: float) -> str:
+    """Return a metric or a learning rate in a readable form."""
+    return _cell(name, measured)
 
 
 def number(measured: float, *, narrow: bool = False) -> str:

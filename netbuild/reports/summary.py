@@ -26,7 +26,7 @@ _LONGEST_FORMULA = 28
 _MOST_TIES = 3
 #: The most characters of a line below the table.
 _WIDTH = 79
-_HEADERS = ("name", "type", "output", "params", "MACs", "field")
+HEADERS = ("name", "type", "output", "params", "MACs", "field")
 
 
 class SummaryLine(NamedTuple):
@@ -83,7 +83,7 @@ def tables(graph: Graph, depth: int | None = None) -> Iterator[TextTable]:
     nested = list(_nested(graph, depth))
     yield _table(graph, nested)
     yield _table(graph, nested, short=True)
-    yield _table(graph, nested, short=True, columns=len(_HEADERS) - 1)
+    yield _table(graph, nested, short=True, columns=len(HEADERS) - 1)
 
 
 def _table(
@@ -91,7 +91,7 @@ def _table(
     nested: Iterable[tuple[str, str | SummaryLine]],
     *,
     short: bool = False,
-    columns: int = len(_HEADERS),
+    columns: int = len(HEADERS),
 ) -> TextTable:
     macs = (short_number if short else _number)(graph.macs) or "0"
     rows = [
@@ -99,7 +99,7 @@ def _table(
         for name, of in nested
     ]
     totals = ("total", "", "", f"{graph.params:,}", macs)
-    return TextTable(_title(graph), _HEADERS[:columns], rows, totals, words=2)
+    return TextTable(title(graph), HEADERS[:columns], rows, totals, words=2)
 
 
 def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | SummaryLine]]:
@@ -183,11 +183,11 @@ def as_json(graph: Graph) -> str:
 
 def markdown(graph: Graph, depth: int | None = None) -> str:
     """Return the summary as a Markdown table."""
-    rows: list[tuple[str, ...]] = [_HEADERS, ("---", "---", "---:", "---:", "---:", "---:")]
+    rows: list[tuple[str, ...]] = [HEADERS, ("---", "---", "---:", "---:", "---:", "---:")]
     rows += [line.cells() for line in lines(graph, depth)]
     rows.append(("**total**", "", "", f"{graph.params:,}", f"{graph.macs:,}", ""))
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"**{_title(graph)}**\n\n{body}\n\n{memory(graph)}"
+    return f"**{title(graph)}**\n\n{body}\n\n{memory(graph)}"
 
 
 def as_csv(graph: Graph, depth: int | None = None) -> str:
@@ -230,7 +230,8 @@ def _value_shape(graph: Graph, value: Value, rows: Mapping[str, Row]) -> tuple[S
     return tensor.shape, None
 
 
-def _title(graph: Graph) -> str:
+def title(graph: Graph) -> str:
+    """Return the name of a network with the shapes of its inputs and outputs."""
     config = graph.config
     given = _all({name: x for name, x in config.inputs.items() if x})
     return f"{config.name}: {given} to {_all(graph.outputs)}"

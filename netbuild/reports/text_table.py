@@ -20,6 +20,7 @@ class TextTable(NamedTuple):
     """A title, a header, rows and a footer. A row may have fewer cells than the header.
 
     The first `words` columns are left-aligned. The other columns hold numbers, right-aligned.
+    `strong` is the position of a row that stands out.
     """
 
     title: str
@@ -27,6 +28,7 @@ class TextTable(NamedTuple):
     rows: Sequence[tuple[str, ...]]
     footer: tuple[str, ...]
     words: int
+    strong: int | None = None
 
     @property
     def width(self) -> int:
@@ -45,12 +47,16 @@ class TextTable(NamedTuple):
         """Return the lines of the table. Empty lines set off the title and the footer."""
         widths = self._widths
         rule = " " + "─" * (self.width - 1)
-        body = "\n".join(self._line(row, widths) for row in self.rows)
+        body = [self._line(row, widths) for row in self.rows]
+        split = len(body) if self.strong is None else self.strong
+        before, strong, behind = body[:split], body[split : split + 1], body[split + 1 :]
         return Text.assemble(
             (self.title, "bold"),
             "\n\n",
             (self._line(self.header, widths), "bold"),
-            f"\n{rule}\n{body}\n\n",
+            f"\n{rule}\n" + "".join(f"{line}\n" for line in before),
+            ("".join(f"{line}\n" for line in strong), "bold green"),
+            "".join(f"{line}\n" for line in behind) + "\n",
             (self._line(self.footer, widths), "bold"),
             "\n",
         )

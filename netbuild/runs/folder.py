@@ -16,24 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.files import opened, read, real
-from netbuild.components.safetensors import read_texts
+from netbuild.components.files import read, real
 from netbuild.config.load import load
-from netbuild.config.load import read as read_config
-from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
+from netbuild.diagnostics.above import above
 from netbuild.diagnostics.escapes import one_line
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
 from netbuild.runs.numbers import finite
 from netbuild.runs.records import best_of, read_metrics
-from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import torch
+    from torch import nn
 
     from netbuild.config.config import Config
 
@@ -42,11 +40,34 @@ if TYPE_CHECKING:
 _MOST = 1 << 26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A training that is running, was stopped or has finished. All its files are in `folder`."""
 
     folder: Path
+
+    def module(self, checkpoint: str = "best") -> nn.Module:
+        """Return the network with the weights of a checkpoint, `best` or `last`, for evaluation.
+
+        It is plain torch on the CPU, and takes inputs that are normalised as in the training.
+
+        Raises:
+            ConfigError: the config in the folder was changed, and has faults.
+            TrainingError: there is no such checkpoint, or it cannot be read.
+        """
+        made: nn.Module = above("training.prediction.trained", "module_of")(self, checkpoint)
+        return made
+
+    def __repr__(self) -> str:
+        line: str = above("reports.showing.run", "line")(self)
+        return f"<Run {line}>"
+
+    def __rich__(self) -> Any:
+        return above("reports.showing.run", "Table")(self)
+
+    def _repr_html_(self) -> str:
+        html: str = above("reports.showing.run", "html")(self)
+        return html
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -77,7 +98,7 @@ class Run:
         Raises:
             TrainingError: the file was changed.
         """
-        path = self.folder / layout.DATA
+        path = self._data
         try:
             values = json.loads(read(path, _MOST)) if path.exists() else {}
         except (OSError, ValueError, RecursionError) as error:
@@ -87,6 +108,11 @@ class Run:
             message = f"{path} cannot be read: it is not an object"
             raise TrainingError(message)
         return values
+
+    @property
+    def _data(self) -> Path:
+        """The file with what the run keeps of its data."""
+        return self.folder / layout.DATA
 
     @property
     def left_out(self) -> int:
@@ -106,7 +132,7 @@ class Run:
         try:
             source = config.data.with_kept(kept)
         except DataError as error:
-            message = f"{self.folder / layout.DATA} does not fit the data: {error}"
+            message = f"{self._data} does not fit the data: {error}"
             raise TrainingError(message) from error
         return config._replace(data=source)
 
@@ -230,59 +256,9 @@ def is_run(folder: Path) -> bool:
     return (folder / layout.RESOLVED).is_file()
 
 
-def measured_with(weights: str | Path) -> Any:
-    """Return the means and deviations of the run that a file of weights lies in; None without."""
-    found = run_with(weights)
-    normalize = found.config().preparation.normalize if found else False
-    return None if normalize is False or measures(normalize) else normalize
-
-
-def run_with(weights: str | Path) -> Run | None:
-    """Return the run that a file of weights lies in, or that it was exported from; None without."""
-    inside = [folder for folder in Path(real(weights)).parents[:3] if is_run(folder)]
-    if inside:
-        return Run(inside[0])
-    told = _told_by(weights)
-    return Exported(Path(weights), told) if "config" in told else None
-
-
-@dataclass(frozen=True)
-class Exported(Run):
-    """What a file of weights tells of the run that `netbuild export` has taken it from."""
-
-    told: Mapping[str, str]
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What the run keeps of its data."""
-        try:
-            values = json.loads(self.told.get("data", "{}"))
-        except (ValueError, RecursionError) as error:
-            raise TrainingError(f"{self.folder} was changed: its data is not JSON") from error
-        return values if isinstance(values, dict) else {}
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """The names of the classes; None if they have no names."""
-        try:
-            names = json.loads(self.told.get("classes", "null"))
-        except (ValueError, RecursionError):
-            return None
-        return tuple(map(str, names)) if isinstance(names, list) else None
-
-    def config(self, settings: Sequence[str] = ()) -> Config:
-        """Return the config of the run, changed by `settings`."""
-        source = from_bytes(f"{self.folder}: config", self.told["config"].encode())
-        return read_config(source, settings).starting_from()
-
-
-def _told_by(weights: str | Path) -> Mapping[str, str]:
-    """Return the texts in the header of a file of weights; nothing without."""
-    try:
-        with opened(weights) as file:
-            return read_texts(file)
-    except (OSError, ValueError):  # another check says what is wrong with the file
-        return {}
+def folder_of(run: str | Path | Run) -> Path:
+    """Return the folder of a run, or the path itself."""
+    return run.folder if isinstance(run, Run) else Path(run)
 
 
 def find(path: Path) -> Run:

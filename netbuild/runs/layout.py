@@ -4,7 +4,7 @@ runs/NAME/TIME/
     config.yaml         a copy of the user's file, byte for byte
     resolved.yaml       the complete config: base, settings and defaults are filled in
     resolved-N.yaml     former configs, if a resumed run changed its config
-    environment.json    versions, device, threads
+    environment.json    versions, device, threads, the command
     classes.json        the names of the classes, in the order of their numbers: a list of strings;
                         only if the data has names
     data.json           what the run keeps of its data; only if it keeps anything

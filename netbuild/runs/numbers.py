@@ -13,6 +13,8 @@ def finite(measured: Any) -> Any:
     """
     if isinstance(measured, list):
         return [finite(part) for part in measured]
+    if isinstance(measured, dict):
+        return {name: finite(part) for name, part in measured.items()}
     return None if isinstance(measured, float) and not math.isfinite(measured) else measured
 
 

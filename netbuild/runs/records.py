@@ -15,7 +15,7 @@ from netbuild.runs.numbers import is_number
 from netbuild.runs.position import Limits, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from netbuild.runs.folds import Folds
@@ -42,6 +42,8 @@ class Record(NamedTuple):
     #: The folds of a folder of folds. `best` is then the mean of their results, `epochs` the number
     #: of folds that have ended, and `of` the number of all.
     folds: Folds | None = None
+    #: The sections of the complete config, as plain values; empty if it cannot be read.
+    sections: Mapping[str, Any] = {}  # never changed
 
     @property
     def name(self) -> str:
@@ -118,7 +120,7 @@ def listed(folder: Path, name: str | None = None, order: str = "time") -> list[R
     """
     records = [read(path) for path in _folders(folder, _DEPTH)]
     records = [r for r in records if name is None or fnmatchcase(r.name, name)]
-    return sorted(records, key=_ORDERS[order])
+    return sorted(records, key=ORDERS[order])
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
@@ -138,7 +140,8 @@ def _loss(record: Record) -> tuple[float, str]:
     return (math.inf if math.isnan(loss) else loss), record.started
 
 
-_ORDERS: dict[str, Any] = {
+#: The orders of runs.
+ORDERS: dict[str, Any] = {
     "time": lambda record: (record.started, record.folder.name),
     "loss": _loss,
     "name": lambda record: (record.name, record.started, record.folder.name),
@@ -158,9 +161,10 @@ def read(folder: Path) -> Record:
 
     record = _measured(folder)
     try:
-        train = _train_section(folder)
+        sections = _sections(folder / layout.RESOLVED)
     except (OSError, ValueError) as error:
         return record._replace(problem=f"{layout.RESOLVED} cannot be read: {reason(error)}")
+    train, record = _train_section(sections), record._replace(sections=sections)
     if train is None:
         return record._replace(problem=f"{layout.RESOLVED} has no valid train.epochs")
     limits = _limits(train)
@@ -187,8 +191,7 @@ def _of_folds(folder: Path) -> Record:
         found = folds.read(folder)
     except TrainingError as error:
         return Record(folder, "damaged", str(error))
-    every = [found.fold(number) for number in range(1, found.of + 1)]
-    each = [read(fold) for fold in every if layout.is_run(fold)]
+    each = _each(found)
     running = any(record.state == "running" for record in each)
     return Record(
         folder,
@@ -199,7 +202,18 @@ def _of_folds(folder: Path) -> Record:
         seconds=sum(record.seconds for record in each),
         environment=_environment(found.fold(1)),
         folds=found,
+        sections=_sections_of_folds(folder),
     )
+
+
+def _each(folds: Folds) -> list[Record]:
+    every = (folds.fold(number) for number in range(1, folds.of + 1))
+    return [read(fold) for fold in every if layout.is_run(fold)]
+
+
+def folds_of(record: Record) -> list[Record]:
+    """Return the record of each fold that has begun; none for a run without folds."""
+    return _each(record.folds) if record.folds else []
 
 
 def _measured(folder: Path) -> Record:
@@ -217,8 +231,8 @@ def _measured(folder: Path) -> Record:
     )
 
 
-def _train_section(folder: Path) -> dict[str, Any] | None:
-    """Return the section `train:` of the resolved config; None if it has no epochs.
+def _sections(path: Path) -> dict[str, Any]:
+    """Return the sections of a complete config, as plain values; none of a file with faults.
 
     Raises:
         OSError, ValueError: the file cannot be read.
@@ -227,10 +241,22 @@ def _train_section(folder: Path) -> dict[str, Any] | None:
     from netbuild.syntax.node import plain
     from netbuild.syntax.parser import from_file
 
-    source = from_file(folder / layout.RESOLVED)
+    source = from_file(path)
     sections = {} if source.root is None or errors(source.diagnostics) else plain(source.root)
-    train = sections.get("train") if isinstance(sections, dict) else None
+    return sections if isinstance(sections, dict) else {}
+
+
+def _train_section(sections: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the section `train:`; None if it has no epochs."""
+    train = sections.get("train")
     return train if isinstance(train, dict) and isinstance(train.get("epochs"), int) else None
+
+
+def _sections_of_folds(folder: Path) -> dict[str, Any]:
+    try:
+        return _sections(folder / layout.FOLDS_CONFIG)
+    except (OSError, ValueError):  # the results are there all the same
+        return {}
 
 
 def _limits(train: dict[str, Any]) -> Limits:

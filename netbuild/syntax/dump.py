@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import yaml
@@ -14,6 +15,19 @@ def dump(value: Any) -> str:
     return yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None
     )
+
+
+def dump_line(value: Any) -> str:
+    """Return plain values as YAML in one line."""
+    text: str = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=True,
+        width=sys.maxsize,
+    )
+    return text.removesuffix("...\n").strip()  # YAML ends a document of one scalar so
 
 
 class _Dumper(yaml.SafeDumper):

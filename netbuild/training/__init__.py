@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     )
     from netbuild.runs.folder import Run, find
     from netbuild.training.changes import anew
+    from netbuild.training.evaluation import evaluate, evaluate_weights
     from netbuild.training.prediction.noise import sample
     from netbuild.training.prediction.predict import predict
     from netbuild.training.prediction.speak import speak
     from netbuild.training.progress import Silent
-    from netbuild.training.session import evaluate, evaluate_weights, fit, prepare, resume, train
+    from netbuild.training.session import fit, prepare, resume, train
 
 __all__ = [
     "InputError",
@@ -51,8 +52,8 @@ _HOMES = {
     "Silent": "training.progress",
     "TrainingError": "diagnostics.exceptions",
     "anew": "training.changes",
-    "evaluate": "training.session",
-    "evaluate_weights": "training.session",
+    "evaluate": "training.evaluation",
+    "evaluate_weights": "training.evaluation",
     "find": "runs.folder",
     "fit": "training.session",
     "predict": "training.prediction.predict",

@@ -19,7 +19,7 @@ from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs.checkpoint_folder import recover, whole
 from netbuild.runs.position import Limits, Position
 from netbuild.training import checkpoint, randomness
-from netbuild.training.data.batches import steps
+from netbuild.training.data.batches import of_epoch, steps
 from netbuild.training.events import Events
 from netbuild.training.step.unfreezing import Unfreezing
 
@@ -123,6 +123,9 @@ class Trainer:
         """
         if self.position.total == 0:
             self.save("last")
+        progress.begin()
+        if self.world.any(self.stopping):
+            raise Interrupted
         while not self.finished:
             self.epoch(progress)
             if self.world.any(self.stopping) and not self.finished:  # during the validation
@@ -156,24 +159,10 @@ class Trainer:
     def _groups(self) -> Iterator[list[Batch]]:
         """Yield the batches of each remaining step of the epoch."""
         train, position = self.train, self.position
-        seed = (train.seed << 31) + position.epoch
-        batches = self.training.shuffled(
-            train.batch_size,
-            seed,
-            skip=position.step * train.accumulate,
-            most=train.limit_batches,
-        )
-        if self.whole:
-            batches = self._of_one_size(batches)
+        skip = position.step * train.accumulate
+        batches = of_epoch(self.training, train, position.epoch, skip, whole=self.whole)
         while together := list(islice(batches, train.accumulate)):
             yield together
-
-    def _of_one_size(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield batches without a smaller last one, unless it is the only one."""
-        for number, batch in enumerate(batches, start=self.position.step):
-            if number and batch[1][0].shape[0] < self.train.batch_size:
-                return
-            yield batch
 
     def _at_limit(self) -> bool:
         """Whether a limit of steps or time ends the epoch early."""

@@ -13,23 +13,22 @@ from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.monitor import rises
-from netbuild.config.normalize import measures, with_measured
 from netbuild.config.optimizer import has_players
-from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
 from netbuild.config.schedules import training_of
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
-from netbuild.runs.folder import Run, measured_with
+from netbuild.runs.folder import Run, folder_of
 from netbuild.training import events, randomness
+from netbuild.training.callbacks import Calls
 from netbuild.training.changes import anew
-from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.data import batches, loading
 from netbuild.training.data.batches import StreamedBatches
 from netbuild.training.errors import data_faults, lost_processes, refused
 from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
-from netbuild.training.progress import Silent
+from netbuild.training.progress import Several
+from netbuild.training.shown import shown
 from netbuild.training.signals import stopped_by_signals
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.learner import HALVES, Learner, Network
@@ -45,33 +44,72 @@ if TYPE_CHECKING:
     from netbuild.config.train import Train
     from netbuild.config.training_length import Training
     from netbuild.graph.graph import Graph
+    from netbuild.training.callbacks import Callback
     from netbuild.training.data.loading import Data
     from netbuild.training.parallel.distributed import World
     from netbuild.training.progress import Progress
 
 
 def train(
-    path_or_config: str | Path | Config,
+    path_or_config: str | Path | Config | None = None,
     *,
     set: str | Sequence[str] = (),  # noqa: A002  the option's name
     runs: str | Path = "runs",
+    resume: str | Path | Run | None = None,
+    progress: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Train the network of a config, and return its run.
+
+    Args:
+        path_or_config: a config; None only with `resume`.
+        set: settings of a file that is read, each a `path=value`, or settings of the run that is
+            resumed.
+        runs: the folder of all runs.
+        resume: a run that is continued from its last checkpoint, with another config if one is
+            given.
+        progress: whether a bar shows the steps, in a terminal or in a notebook.
+        callbacks: objects that are called at each step and epoch.
 
     Raises:
         ConfigError: the config has faults, lacks a section that training needs, or its data cannot
             be read.
-        TrainingError: torch refused a step, or the loss is not finite.
+        TrainingError: torch refused a step, the loss is not finite, or there is no run to resume.
         OSError: a file cannot be read, or the run's folder cannot be written.
         Interrupted: the process received a signal that ends it, such as SIGINT. The state is saved.
     """
     if isinstance(path_or_config, Config) and set:
-        message = "set changes a file that is read: give it to netbuild.load, or train a path"
+        message = "set changes a file that is read: write config.with_({…}), or train a path"
         raise TypeError(message)
-    config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config, set)
-    trainer = prepare(trainable(config), Path(runs))
-    fit(trainer, Silent())
+    if path_or_config is None and resume is None:
+        raise TypeError("name a config to train, or a run to resume")
+    trainer = _started(path_or_config, set, Path(runs), resume)
+    calls = Calls(trainer, callbacks)
+    try:
+        with shown(trainer, wanted=progress) as bar:
+            fit(trainer, Several(bar, calls))
+    except Interrupted:
+        if not calls.stopped:
+            raise
+    calls.end()
     return trainer.run
+
+
+def _started(
+    given: str | Path | Config | None,
+    settings: str | Sequence[str],
+    runs: Path,
+    resumed: str | Path | Run | None,
+) -> Trainer:
+    """Return the training of a config, or of a run that is continued."""
+    config = given if isinstance(given, Config) or given is None else load(given, settings)
+    if resumed is None:
+        assert config is not None
+        return prepare(trainable(config), runs)
+    folder = folder_of(resumed)
+    if config is None and settings:
+        config = run.find(folder).config([settings] if isinstance(settings, str) else settings)
+    return resume(folder, config)
 
 
 def prepare(graph: Graph, runs: Path, folder: Callable[[], Path] | None = None) -> Trainer:
@@ -91,7 +129,7 @@ def prepare(graph: Graph, runs: Path, folder: Callable[[], Path] | None = None) 
         run.expect_room(runs, graph.weights_bytes)
         return run.create(config, runs, world.device, kept, folder and folder())
 
-    return _trainer(graph, world, make)
+    return trainer_of(graph, world, make)
 
 
 def resume(folder: Path, config: Config | None = None) -> Trainer:
@@ -112,7 +150,7 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     world = join(config.train)
     graph = trainable(stopped.with_kept(config).starting_from())
     same = _samples(before) == _samples(config)
-    trainer = _trainer(graph, world, stopped, same=same)
+    trainer = trainer_of(graph, world, stopped, same=same)
     trainer.resume(anew(before, config))
     if world.writes and differences(before, config):  # only after the checkpoint was loaded
         stopped.change(config)
@@ -157,118 +195,7 @@ def fit(trainer: Trainer, progress: Progress) -> None:
             trainer.lock.release()
 
 
-def evaluate(
-    folder: str | Path,
-    checkpoint: str = "best",
-    *,
-    split: str = "validation",
-    set: Sequence[str] = (),  # noqa: A002  the option's name
-    warn: Callable[[str], object] | None = None,
-    forward: Callable[..., Any] | None = None,
-) -> dict[str, Any]:
-    """Return the loss, and the metrics, of a run's checkpoint `best` or `last`.
-
-    `split` is `validation`, `test`, `train` or another split of the source. The names of what is
-    measured begin with it: `test_loss`; those of the validation begin with `val`. `set` changes
-    the config of the run, such as `data.Csv.file=new.csv`. `warn` gets a sentence for each input
-    whose samples lie far from those that have trained. `forward` computes the outputs in place of
-    the network.
-
-    Raises:
-        ConfigError: the config in the run's folder was changed, or its data cannot be read.
-        TrainingError: the folder is not a run, has no such checkpoint, or `set` would measure
-            samples that have trained.
-    """
-    found = run.find(Path(folder))
-    place = found.checkpoint(checkpoint)
-    config = found.config(set)
-    if set:
-        _expect_unseen(found.config(), config, split)
-    trainer = _validating(trainable(found.with_kept(config)), found, split)
-    state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
-    trainer.learner.criterion.load(state, place)
-    return _validated(trainer, split, warn, forward)
-
-
-def evaluate_weights(
-    path_or_config: str | Path | Config,
-    weights: str | Path,
-    *,
-    split: str = "validation",
-    warn: Callable[[str], object] | None = None,
-    forward: Callable[..., Any] | None = None,
-) -> dict[str, Any]:
-    """Return the loss, and the metrics, of a config's network with a file's weights.
-
-    `split`, `warn` and `forward` are the same as in `evaluate`.
-
-    Raises:
-        ConfigError: the config has faults, its data cannot be read, or the file has other tensors.
-    """
-    config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
-    preparation = config.preparation
-    if measures(preparation.normalize) and (numbers := measured_with(weights)):
-        numbers = with_measured(preparation.normalize, numbers)
-        preparation = preparation.model_copy(update={"normalize": numbers})
-    given = Pretrained(file=str(weights))
-    graph = trainable(config.starting_from(given)._replace(preparation=preparation))
-    trainer = _validating(graph, run.run_with(weights), split)
-    return _validated(trainer, split, warn, forward)
-
-
-def _expect_unseen(before: Config, after: Config, split: str) -> None:
-    """Refuse to measure another part of the run's own data: most of it has trained the network.
-
-    Raises:
-        TrainingError: the held-out part differs from the run's.
-    """
-    cut = ("test",) if split == "test" else ("test", "validation")
-    parts = [
-        ([config.preparation.parts.get(name) for name in cut], config.train.seed)
-        for config in (before, after)
-    ]
-    measured = split in after.preparation.parts
-    if before.data == after.data and measured and parts[0] != parts[1]:
-        message = (
-            "this would measure samples that have trained the network: they come from the same "
-            "data, with another part held out; name a split, as in --split test"
-        )
-        raise TrainingError(message)
-
-
-def _validated(
-    trainer: Trainer,
-    split: str,
-    warn: Callable[[str], object] | None,
-    forward: Callable[..., Any] | None = None,
-) -> dict[str, Any]:
-    if forward:
-        trainer.learner.validation = forward
-    if warn:
-        for note in trainer.notes:
-            warn(note)
-    with data_faults(trainer.graph.config):
-        measures = trainer.learner.validate(trainer.validation())
-    measures.expect_loss("the evaluation" if split != "validation" else "the validation")
-    return measures.means("val" if split == "validation" else split)
-
-
-def _validating(graph: Graph, found: Run | None, split: str) -> Trainer:
-    """Return a trainer that only validates. It does not average weights.
-
-    Args:
-        graph: the network, and its config.
-        found: the run of the weights, which has kept what its data told; None without.
-        split: the samples that are measured.
-    """
-    config = graph.config
-    config = config._replace(train=config.train.model_copy(update={"ema": None}))
-    graph = graph._replace(config=config)
-    made = found or (lambda *_: Run(Path()))
-    return _trainer(graph, join(config.train), made, lock=False, split=split)
-
-
-def _trainer(
+def trainer_of(
     graph: Graph,
     world: World,
     made: Run | Callable[[Config, dict[str, Any]], Run],

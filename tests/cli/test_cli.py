@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LENET = "configs/lenet.yaml"
 BAD = "input: [4]\nlayers:\n  - Linaer: 2\n  - Dropout: {inplace: no}\n"
-COMMANDS = ["validate", "summary", "diff", "weights", "train", "evaluate", "new"]
+COMMANDS = ["validate", "summary", "diff", "weights", "train", "evaluate", "runs", "report", "new"]
 
 
 def test_summary_json(netbuild: Netbuild) -> None:

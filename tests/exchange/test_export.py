@@ -14,7 +14,7 @@ from netbuild.exchange import onnx_file, torch_file
 from netbuild.exchange.predicting import exported
 from netbuild.exchange.program import program
 from netbuild.exchange.samples import samples
-from netbuild.training import session
+from netbuild.training import evaluation
 from netbuild.training.prediction.predict import Predictor
 from netbuild.training.prediction.trained import trained
 from tests import ROOT
@@ -127,8 +127,8 @@ def test_exported_weights_tell_what_the_run_has_kept(tmp_path: Path) -> None:
     config = small(tmp_path, "true")
     run = netbuild.train(config, runs=tmp_path / "runs")
     netbuild.export(run.folder, "safetensors", tmp_path / "x.safetensors")
-    measured = session.evaluate_weights(config, tmp_path / "x.safetensors")
-    assert measured == session.evaluate(run.folder)
+    measured = evaluation.evaluate_weights(config, tmp_path / "x.safetensors")
+    assert measured == evaluation.evaluate(run.folder)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from netbuild import training
-from netbuild.cli.progress import ProgressBar
 from netbuild.runs import folder as run
+from netbuild.training.bar import ProgressBar
 from tests.training.runs import _layers, assert_plain, command, posix
 from tests.training_configs import (
     EPOCHS,

@@ -29,25 +29,53 @@ _BINARY: dict[str, type[ast.operator]] = {
     **dict.fromkeys(("or", "bitwise_or", "ror"), ast.BitOr),
 }
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
-    "eq": ast.Eq, "ne": ast.NotEq, "lt": ast.Lt, "le": ast.LtE, "gt": ast.Gt, "ge": ast.GtE,
-    "less": ast.Lt, "greater": ast.Gt, "greater_equal": ast.GtE, "less_equal": ast.LtE,
+    "eq": ast.Eq,
+    "ne": ast.NotEq,
+    "lt": ast.Lt,
+    "le": ast.LtE,
+    "gt": ast.Gt,
+    "ge": ast.GtE,
+    "less": ast.Lt,
+    "greater": ast.Gt,
+    "greater_equal": ast.GtE,
+    "less_equal": ast.LtE,
 }
 _UNARY: dict[str, type[ast.unaryop]] = {
-    "neg": ast.USub, "negative": ast.USub,
-    "invert": ast.Invert, "bitwise_not": ast.Invert,
+    "neg": ast.USub,
+    "negative": ast.USub,
+    "invert": ast.Invert,
+    "bitwise_not": ast.Invert,
 }
 _OTHER_NAMES = {
-    "clip": "clamp", "absolute": "abs", "clamp_min": "clamp", "clamp_max": "clamp",
-    "special_expit": "sigmoid", "expit": "sigmoid", "masked_fill": "where",
+    "clip": "clamp",
+    "absolute": "abs",
+    "clamp_min": "clamp",
+    "clamp_max": "clamp",
+    "special_expit": "sigmoid",
+    "expit": "sigmoid",
+    "masked_fill": "where",
 }
 #: The item for a function that stands alone, and the fields for what follows its input.
 ACTIVATIONS = {
-    "relu": "ReLU", "relu6": "ReLU6", "sigmoid": "Sigmoid", "tanh": "Tanh", "gelu": "GELU",
-    "silu": "SiLU", "mish": "Mish", "selu": "SELU", "elu": "ELU", "hardswish": "Hardswish",
-    "hardsigmoid": "Hardsigmoid", "leaky_relu": "LeakyReLU", "softplus": "Softplus",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+    "selu": "SELU",
+    "elu": "ELU",
+    "hardswish": "Hardswish",
+    "hardsigmoid": "Hardsigmoid",
+    "leaky_relu": "LeakyReLU",
+    "softplus": "Softplus",
 }
 _JOINS: dict[type[ast.operator], str] = {
-    ast.Add: "Add", ast.Sub: "Subtract", ast.Mult: "Multiply", ast.Div: "Divide",
+    ast.Add: "Add",
+    ast.Sub: "Subtract",
+    ast.Mult: "Multiply",
+    ast.Div: "Divide",
 }
 _LETTERS = ("x", "y", "z", "u", "v", "w", "r", "s", "t", "p", "q", "a", "b", "c", "d", "f", "g")
 

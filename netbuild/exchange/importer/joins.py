@@ -231,9 +231,15 @@ def outer(c: Converter, x: Any, other: Any) -> Sym:
 
 TABLE: dict[str, Any] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), cat),
-    "stack": stack, "matmul": matmul, "bmm": matmul, "mm": matmul,
-    "addmm": addition_of_product, "baddbmm": addition_of_product, "einsum": einsum,
-    "scaled_dot_product_attention": attention, "outer": outer,
+    "stack": stack,
+    "matmul": matmul,
+    "bmm": matmul,
+    "mm": matmul,
+    "addmm": addition_of_product,
+    "baddbmm": addition_of_product,
+    "einsum": einsum,
+    "scaled_dot_product_attention": attention,
+    "outer": outer,
     "cosine_similarity": distance("CosineSimilarity", dim=1, eps=1e-8),
     "pairwise_distance": distance("PairwiseDistance", p=2.0, eps=1e-6, keepdim=False),
 }

@@ -166,6 +166,10 @@ TABLE: dict[str, Any] = {
     "linear": linear,
     **{f"conv{rank}d": convolution(rank) for rank in (1, 2, 3)},
     **{f"conv_transpose{rank}d": convolution(rank, transposed=True) for rank in (1, 2, 3)},
-    "batch_norm": batch_norm, "layer_norm": layer_norm, "rms_norm": rms_norm,
-    "group_norm": group_norm, "embedding": embedding, "prelu": prelu,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
+    "group_norm": group_norm,
+    "embedding": embedding,
+    "prelu": prelu,
 }

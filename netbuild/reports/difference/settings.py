@@ -72,7 +72,7 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[SettingChange]:
     if not (isinstance(before, dict) and isinstance(after, dict)):
         yield SettingChange(path, _text(before), _text(after))
         return
-    kinds = _type(before), _type(after)
+    kinds = type_of(before), type_of(after)
     if kinds[0] != kinds[1]:
         yield SettingChange(path, *(_text(_item(value)) for value in (before, after)))
     for name in dict.fromkeys([*before, *after]):
@@ -83,7 +83,7 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[SettingChange]:
         yield from _differences(inner, before.get(name, _ABSENT), after.get(name, _ABSENT))
 
 
-def _type(value: Any) -> str | None:
+def type_of(value: Any) -> str | None:
     """Return the type of an item; None for any other value."""
     if isinstance(value, _Several) or not isinstance(value, dict):
         return None
@@ -92,34 +92,35 @@ def _type(value: Any) -> str | None:
 
 def _item(value: dict[str, Any]) -> Any:
     """Return an item without its modifiers."""
-    kind = _type(value)
+    kind = type_of(value)
     return _ABSENT if kind is None else {kind: value[kind]}
 
 
 def _text(value: Any) -> str:
+    """Return the text of a value; "" where it is absent."""
+    return "" if value is _ABSENT else text_of(value)
+
+
+def text_of(value: Any) -> str:
     """Return a value as a file has it, without the arguments that have their default."""
-    return "" if value is _ABSENT else _yaml(value)
-
-
-def _yaml(value: Any) -> str:
     if isinstance(value, dict):
         return _mapping(value)
     if isinstance(value, list):
-        return f"[{', '.join(map(_yaml, value))}]"
+        return f"[{', '.join(map(text_of, value))}]"
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _mapping(value: dict[str, Any]) -> str:
-    kind = _type(value)
+    kind = type_of(value)
     parts = []
     for name, one in value.items():
         own = _without_defaults(name, one) if name == kind else one
         if name == kind and own in ({}, None):
             parts.append(name)
         elif kind is None or (name, own) not in (("weight", 1.0), ("every", 1)):
-            parts.append(f"{name}: {_yaml(own)}")
+            parts.append(f"{name}: {text_of(own)}")
     return parts[0] if parts == [kind] else f"{{{', '.join(parts)}}}"
 
 

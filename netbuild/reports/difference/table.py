@@ -241,8 +241,8 @@ def markdown(changes: NetworkChanges) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def as_json(changes: NetworkChanges) -> str:
-    """Return the changes as the JSON object that other programs read."""
+def as_json(changes: NetworkChanges, more: Mapping[str, Any] | None = None) -> str:
+    """Return the changes as the JSON object that other programs read, with `more` of its fields."""
     document = {
         "a": changes.before.config.document.name,
         "b": changes.after.config.document.name,
@@ -263,6 +263,7 @@ def as_json(changes: NetworkChanges) -> str:
             "renamed": changes.renamed,
         },
     }
+    document |= more or {}
     return of_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def page(title: str, body: Iterable[str], *, styles: str = "", scripts: Iterable[str] = ()) -> str:
+def page(
+    title: str,
+    body: Iterable[str],
+    *,
+    styles: str = "",
+    scripts: Iterable[str] = (),
+    refresh: int | None = None,
+) -> str:
     """Return an HTML page with the common style, styles of its own, and scripts behind its body.
 
     Args:
@@ -24,6 +31,7 @@ def page(title: str, body: Iterable[str], *, styles: str = "", scripts: Iterable
         body: pieces of HTML, one below the other.
         styles: CSS for this page alone. It may use the variables of `page.css`.
         scripts: the texts of scripts, which run when the body is there.
+        refresh: after how many seconds a browser loads the page again; None for a page that stays.
     """
     parts = [
         "<!doctype html>",
@@ -32,6 +40,7 @@ def page(title: str, body: Iterable[str], *, styles: str = "", scripts: Iterable
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<link rel="icon" href="data:,">',  # without it, browsers ask for /favicon.ico
+        *([f'<meta http-equiv="refresh" content="{refresh}">'] if refresh else []),
         f"<title>{escaped(title)}</title>",
         f"<style>{text('page.css')}{styles}</style>",
         "</head>",

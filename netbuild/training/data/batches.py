@@ -278,6 +278,21 @@ def steps(data: Split, train: Train, *, whole: bool = False) -> int | None:
     return train.steps(len(data), whole=whole)
 
 
+def of_epoch(
+    data: Split, train: Train, epoch: int, skip: int = 0, *, whole: bool = False
+) -> Iterator[Batch]:
+    """Yield the batches of an epoch, counted from 0, without the first `skip`.
+
+    `whole` leaves out a smaller last batch, unless it is the only one.
+    """
+    seed = (train.seed << 31) + epoch
+    batches = data.shuffled(train.batch_size, seed, skip=skip, most=train.limit_batches)
+    for number, batch in enumerate(batches, start=skip):
+        if whole and number and batch[1][0].shape[0] < train.batch_size:
+            return
+        yield batch
+
+
 def _transformed(batch: Batch, transform: Transform | None) -> Batch:
     return transform(batch) if transform else batch
 

@@ -15,7 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
-Input: TypeAlias = "str | Path | Array"
+
+
+class NamedArrays(NamedTuple):
+    """An array for each input of a network, by the inputs' names."""
+
+    arrays: dict[str, Array]
+
+
+class Records(NamedTuple):
+    """Rows of a table: a mapping for each, from the names of columns to values."""
+
+    rows: list[dict[Any, Any]]
+
+
+Input: TypeAlias = "str | Path | Array | NamedArrays | Records"
 
 
 class InputSample(NamedTuple):
@@ -34,7 +48,7 @@ class InputSample(NamedTuple):
 
 def spread(given: Input) -> Iterator[Input | InputError]:
     """Yield an input itself, or the images in a folder and in its subfolders, or an error."""
-    if isinstance(given, np.ndarray):
+    if isinstance(given, np.ndarray | NamedArrays | Records):
         yield given
         return
     path = Path(given)

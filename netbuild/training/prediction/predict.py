@@ -24,6 +24,7 @@ from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.training.data.distribution import Watch, columns
 from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.errors import refused
+from netbuild.training.prediction.inputs import NamedArrays, Records
 from netbuild.training.prediction.samples import SampleReader
 from netbuild.training.prediction.series import by_step
 from netbuild.training.prediction.trained import Trained, trained
@@ -75,7 +76,8 @@ def predict(
         InputError: an input cannot be read, or does not fit the network.
         TrainingError: the folder is not a run, or has no such checkpoint.
     """
-    given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
+    one = isinstance(inputs, str | Path | np.ndarray | NamedArrays | Records)
+    given: Any = [inputs] if one else inputs
     predicted = []
     predictor = Predictor(trained(folder, checkpoint, weights), top=top, raw=raw)
     for found in predictor.predictions(given):
@@ -88,8 +90,12 @@ def predict(
 class Predictor:
     """Predicts with a trained network."""
 
-    def __init__(self, known: Trained, *, top: int = 1, raw: bool = False) -> None:
+    def __init__(
+        self, known: Trained, *, top: int = 1, raw: bool = False, whole: bool = False
+    ) -> None:
         config, graph = known.config, known.graph
+        #: Whether a prediction also has `all`, all outputs, and `probabilities`, of all classes.
+        self.whole = whole
         self.place, self.device, self.module = known.place, known.device, known.forward
         _expect_measured(known)
         self.batch_size = config.train.batch_size
@@ -187,6 +193,10 @@ class Predictor:
                 yield InputError(f"{sample}: the output of the network is not finite")
                 continue
             one = sample.place | self._told([y[row] for y in outputs], scores, row)
+            if self.whole:
+                every = zip(self.outputs, outputs, strict=True)
+                one |= {"all": {name: y[row] for name, y in every}}
+                one |= {} if scores is None else {"probabilities": scores[row]}
             yield from [one] if not self.horizon else by_step(one, self.horizon, self.class_names)
 
     def _told(self, outputs: list[Array], scores: Array | None, row: int) -> dict[str, Any]:

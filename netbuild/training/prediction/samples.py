@@ -29,12 +29,19 @@ from netbuild.training.prediction.inputs import (
     Array,
     Input,
     InputSample,
+    NamedArrays,
+    Records,
     reason,
     spread,
 )
 from netbuild.training.prediction.series import last_windows
 from netbuild.training.prediction.table import SEPARATORS, Table
-from netbuild.training.prediction.trained_table import TrainedTable, is_trained
+from netbuild.training.prediction.trained_table import (
+    RECORDS,
+    RecordTable,
+    TrainedTable,
+    is_trained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -92,6 +99,10 @@ class SampleReader:
                     f"one array is not enough: the network reads {', '.join(self.names)}"
                 )
             return self._of_arrays({}, "the array", (given,))
+        if isinstance(given, NamedArrays):
+            return self._of_arrays({}, "the arrays", self._by_name(given.arrays))
+        if isinstance(given, Records):
+            return self._of_records(given)
         path = Path(given)
         place = {"input": str(given)}
         kind = path.suffix.lower()
@@ -105,6 +116,13 @@ class SampleReader:
         raise UnreadableError(
             f"{path} is not an image, {', '.join(known)} or {last} file by its name"
         )
+
+    def _by_name(self, arrays: dict[str, Array]) -> tuple[Array, ...]:
+        """Return arrays in the order of the network's inputs."""
+        if {*arrays} != {*self.names}:
+            given, wanted = ", ".join(arrays) or "none", ", ".join(self.names)
+            raise InputError(f"the arrays have the names {given}, but the network reads {wanted}")
+        return tuple(arrays[name] for name in self.names)
 
     def _image(self, path: Path) -> Array:
         wanted = self.inputs[0]
@@ -255,10 +273,27 @@ class SampleReader:
         self, place: dict[str, Any], path: Path, source: TableSource, kept: Kept
     ) -> Iterator[InputSample | InputError]:
         """Yield the rows of a table with the columns that the network was trained with."""
+        return self._of_rows(place, source, lambda wanted: TrainedTable(path, source, kept, wanted))
+
+    def _of_records(self, given: Records) -> Iterator[InputSample | InputError]:
+        """Yield the samples of records, whose names are the columns of the training."""
+        source = self.data
+        if not isinstance(source, TableSource) or (kept := source.known) is None:
+            raise InputError("records need a network that a table has trained: give an array")
+        return self._of_rows({}, source, lambda wanted: RecordTable(given, source, kept, wanted))
+
+    def _of_rows(
+        self,
+        place: dict[str, Any],
+        source: TableSource,
+        made: Callable[[tuple[Tensor, ...]], TrainedTable],
+    ) -> Iterator[InputSample | InputError]:
+        """Yield the samples of the rows of a table."""
+        path = place.get("input", RECORDS)
         windowed = source if isinstance(source, Csv) and source.window else None
         wanted = tuple(map(over_rows, self.inputs)) if windowed else self.inputs
         try:
-            table = TrainedTable(path, source, kept, wanted)
+            table = made(wanted)
             windows = last_windows(table, windowed, place) if windowed else None
         except DataError as error:
             raise InputError(f"{path}: {error}") from error

@@ -56,7 +56,7 @@ def by_step(
     for step in range(horizon):
         found: dict[str, Any] = {"step": step + 1}
         for name, value in told.items():
-            if name == "outputs":
+            if isinstance(value, dict):
                 found[name] = {n: _at(y, step, horizon) for n, y in value.items()}
             else:
                 found[name] = _at(value, step, horizon)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
+
 from netbuild.builder import module as builder
 from netbuild.checks.trace import trace
 from netbuild.diagnostics.exceptions import TrainingError
@@ -17,7 +19,6 @@ from netbuild.training.prediction.network import network
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import torch
     from torch import nn
 
     from netbuild.config.config import Config
@@ -64,6 +65,18 @@ def trained(
     names = run.classes if known else class_names(config)
     inputs = run.kept.get("inputs") if known else None
     return Trained(run.folder, config, graph, device, module, learned, names, inputs)
+
+
+def module_of(run: Run, checkpoint: str) -> nn.Module:
+    """Return the network of a run with the weights of a checkpoint, in evaluation, on the CPU.
+
+    Raises:
+        ConfigError: the config of the run has faults.
+        TrainingError: there is no such checkpoint, or it cannot be read.
+    """
+    graph = trace(run.with_kept(run.config())._replace(data=None))
+    module, _ = learned_module(graph, torch.device("cpu"), run, checkpoint)
+    return module
 
 
 def learned_module(

@@ -8,6 +8,7 @@ import numpy as np
 
 from netbuild.components.datasets.cells import Kind, kind_of
 from netbuild.components.datasets.column import PARTS, Column
+from netbuild.components.datasets.errors import DataError
 from netbuild.components.datasets.feature import Feature, input_array
 from netbuild.components.datasets.fields import Tokens, flat, is_vector
 from netbuild.components.datasets.kept import filled_input
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
     from netbuild.components.datasets.lines import Rows
     from netbuild.components.datasets.table import AnyFeature, TableSource
     from netbuild.components.tensor import Tensor
-    from netbuild.training.prediction.inputs import Array
+    from netbuild.training.prediction.inputs import Array, Records
+
+
+#: What messages call a table that is no file.
+RECORDS = "the table"
+#: The most wrong cells of a column that a message names.
+_NAMED = 10
+#: How missing values of Python, numpy and pandas are written.
+_GAPS = {"nan", "NaT", "<NA>"}
 
 
 class TrainedTable:
@@ -39,10 +48,10 @@ class TrainedTable:
     """
 
     def __init__(
-        self, path: Path, source: TableSource, kept: Kept, wanted: Sequence[Tensor]
+        self, path: Path | str, source: TableSource, kept: Kept, wanted: Sequence[Tensor]
     ) -> None:
         self.path, self.source, self.kept = path, source, kept
-        self.dialect = dialect_of(path, source)
+        self.dialect = source.dialect if isinstance(path, str) else dialect_of(path, source)
         self.lines: list[int] = []
         self.header, self.cells = self._read()
         columns = self._columns()
@@ -50,17 +59,31 @@ class TrainedTable:
             tuple(self._feature(name, columns, group) for name in flat((group,)))
             for group in kept.inputs
         ]
-        self.left_out = self._left_out([one for some in features for one in some])
-        self.rows = [row for row in range(len(self.lines)) if row not in self.left_out]
+        every = [one for some in features for one in some]
         self.unknown: dict[str, int] = {}
-        chosen = self.rows if self.left_out else None
         self.inputs: tuple[Array, ...] = ()
-        for group, some, x in zip(kept.inputs, features, wanted, strict=True):
-            own = not is_vector(group)
-            array = input_array(some, x, chosen, own=own)
-            if own and some[0].categories is not None:
-                self._count(some[0], array, chosen)
-            self.inputs += (filled_input(array, group, kept),)
+        try:
+            self.left_out = self._left_out(every)
+            self.rows = [row for row in range(len(self.lines)) if row not in self.left_out]
+            chosen = self.rows if self.left_out else None
+            for group, some, x in zip(kept.inputs, features, wanted, strict=True):
+                self._add(group, some, x, chosen)
+        except DataError as error:
+            raise _together(every, error) from error
+
+    def _add(
+        self,
+        group: Group,
+        features: Sequence[AnyFeature],
+        wanted: Tensor,
+        chosen: Sequence[int] | None,
+    ) -> None:
+        """Add an input of the network."""
+        own = not is_vector(group)
+        array = input_array(features, wanted, chosen, own=own)
+        if own and features[0].categories is not None:
+            self._count(features[0], array, chosen)
+        self.inputs += (filled_input(array, group, self.kept),)
 
     def samples(self, place: dict[str, Any]) -> Iterator[InputSample | InputError]:
         """Yield the sample of each row, or the reason why it has none."""
@@ -114,8 +137,8 @@ class TrainedTable:
         cells = [row[number] for row in self.cells]
         how = self.dialect.format
         kind = kind_of(frozenset(cells) - how.missing, how) if cells else Kind("string")
-        shown = is_shown(str(self.path))
-        return Column(name, kind, cells, how, self._place, shown=shown)
+        shown = self.path == RECORDS or is_shown(str(self.path))
+        return Column(name, kind, cells, how, self._place, shown=shown, named=_NAMED)
 
     def _place(self, row: int) -> str:
         return f"line {self.lines[row]}"
@@ -155,6 +178,37 @@ class TrainedTable:
             self.unknown[feature.name] = count
 
 
+class RecordTable(TrainedTable):
+    """The rows that a program gives, as texts in the form of the file that has trained."""
+
+    def __init__(
+        self, given: Records, source: TableSource, kept: Kept, wanted: Sequence[Tensor]
+    ) -> None:
+        self.given = given
+        super().__init__(RECORDS, source, kept, wanted)
+
+    def _read(self) -> tuple[list[str], list[list[str]]]:
+        names = list(dict.fromkeys(str(name) for row in self.given.rows for name in row))
+        self.lines = [*range(1, len(self.given.rows) + 1)]
+        cells = [{str(name): value for name, value in row.items()} for row in self.given.rows]
+        return names, [[self._cell(row.get(name)) for name in names] for row in cells]
+
+    def _cell(self, value: Any) -> str:
+        """Return the text of a value; an empty one for a missing value."""
+        if value is None or str(value) in _GAPS:
+            return ""
+        if isinstance(value, bool | np.bool_):
+            return str(bool(value)).lower()
+        if isinstance(value, float | np.floating):
+            whole = float(value).is_integer() and abs(value) < 1e15
+            text = str(int(value)) if whole else str(float(value))
+            return text.replace(".", self.dialect.format.decimal)
+        return value if isinstance(value, str) else str(value)
+
+    def _place(self, row: int) -> str:
+        return f"record {self.lines[row]}"
+
+
 def needed(kept: Kept, header: Sequence[str]) -> list[str]:
     """Return the columns that the network reads: a part of a date needs the column of the date."""
     found = []
@@ -182,6 +236,22 @@ def is_trained(path: Path, source: TableSource, kept: Kept) -> bool:
         raise InputError(f"{path} is empty")
     named = {*needed(kept, header)} <= {*header}
     return named or bool(kept.categories or kept.tokens or getattr(source, "window", None))
+
+
+def _together(features: Sequence[AnyFeature], first: DataError) -> DataError:
+    """Return one error for the wrong cells of all columns, given the first error."""
+    found = [message for message in map(_wrong, features) if message]
+    return DataError("; ".join(dict.fromkeys([*found, *([] if found else [str(first)])])))
+
+
+def _wrong(feature: AnyFeature) -> str:
+    """Return what is wrong with the cells of a column; "" for nothing."""
+    try:
+        feature.check()
+        feature.values(None)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def _first(rows: Rows) -> list[str]:

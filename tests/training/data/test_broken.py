@@ -9,7 +9,7 @@ import pytest
 
 from netbuild import load, train
 from netbuild.checks.trace import trainable
-from netbuild.training import session
+from netbuild.training import evaluation, session
 from netbuild.training.progress import Silent
 from tests.components.datasets.tables import picture
 from tests.components.datasets.test_masks import write as write_mask
@@ -49,7 +49,7 @@ def test_a_run_that_continues_leaves_out_the_same_pictures(config: Path, tmp_pat
     again = go_on(trainer.run.folder)
     assert outcome(again) == outcome(whole)
     best = min(epoch["val_loss"] for epoch in again.metrics)
-    assert session.evaluate(again.folder)["val_loss"] == pytest.approx(best)
+    assert evaluation.evaluate(again.folder)["val_loss"] == pytest.approx(best)
 
 
 def test_broken_pictures_are_told_and_listed(config: Path, tmp_path: Path) -> None:

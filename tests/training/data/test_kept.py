@@ -11,7 +11,8 @@ import netbuild
 from netbuild.components.datasets.dataset import Loaded, Sample
 from netbuild.components.datasets.synthetic import Random
 from netbuild.diagnostics.exceptions import TrainingError
-from netbuild.training.session import evaluate, resume
+from netbuild.training.evaluation import evaluate
+from netbuild.training.session import resume
 
 CONFIG = """
 input: {shape: [3]}

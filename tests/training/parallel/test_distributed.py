@@ -18,9 +18,8 @@ import torch
 from safetensors.torch import load_file
 
 from netbuild.syntax.dump import dump
-from netbuild.training import checkpoint
+from netbuild.training import checkpoint, evaluate, train
 from netbuild.training.data.batches import Batches, Share
-from netbuild.training.session import evaluate, train
 from tests import processes
 
 if TYPE_CHECKING:

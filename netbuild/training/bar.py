@@ -32,7 +32,7 @@ class ProgressBar:
 
         self.console, self.epochs = console, epochs
         self.shown = 0.0
-        self.columns: list[_Column] = []
+        self.columns: list[Column] = []
         self.bar = Progress(
             TextColumn("epoch {task.fields[at]}"),
             BarColumn(bar_width=None),
@@ -58,6 +58,9 @@ class ProgressBar:
     ) -> None:
         self.bar.stop()
 
+    def begin(self) -> None:
+        """Do nothing: the bar is there from the start."""
+
     def step(self, position: Position, measures: Measures) -> None:
         """Move the bar, at most ten times a second: reading the loss waits for the device."""
         now = time.perf_counter()
@@ -75,10 +78,10 @@ class ProgressBar:
     def epoch(self, metrics: dict[str, Any]) -> None:
         """Print the line of an epoch; above the first line print the header."""
         if not self.columns:
-            self.columns = _fitting(metrics, self.width)
+            self.columns = fitting(metrics, self.width)
             self._print([column.header for column in self.columns], style="bold")
         shown = metrics | {"epoch": f"{metrics['epoch']}/{self.epochs}"}
-        self._print([_cell(column, shown[column.name]) for column in self.columns])
+        self._print([cell(column, shown[column.name]) for column in self.columns])
 
     @property
     def width(self) -> int:
@@ -96,7 +99,7 @@ class ProgressBar:
             )
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
     """A column of the table of epochs."""
 
     name: str  # in the metrics of an epoch
@@ -109,17 +112,17 @@ class _Column(NamedTuple):
         return max(len(self.header) + 2, least)
 
 
-def _fitting(metrics: dict[str, Any], width: int) -> list[_Column]:
+def fitting(metrics: dict[str, Any], width: int) -> list[Column]:
     """Return the columns for some metrics: all of them, or the most that fit into a width.
 
     The metrics of the validation stay. The metrics of the samples that train are left out first.
     """
-    ends = [_Column("epoch", "epoch"), _Column("samples_per_second", "samples/s")]
+    ends = [Column("epoch", "epoch"), Column("samples_per_second", "samples/s")]
     train, val = (
-        [_Column(f"{split}_{name}", name) for name in shown_metrics(metrics, split)]
+        [Column(f"{split}_{name}", name) for name in shown_metrics(metrics, split)]
         for split in ("train", "val")
     )
-    losses = [_Column(f"{s}_loss", f"{s} loss") for s in ("train", "val")]
+    losses = [Column(f"{s}_loss", f"{s} loss") for s in ("train", "val")]
     for kept in range(len(train), -1, -1):
         columns = [ends[0], losses[0], *train[:kept], losses[1], *val, ends[1]]
         if sum(column.width for column in columns) <= width:
@@ -127,7 +130,7 @@ def _fitting(metrics: dict[str, Any], width: int) -> list[_Column]:
     return columns[:-1]
 
 
-def _row(columns: Sequence[_Column], cells: Sequence[str], width: int) -> str:
+def _row(columns: Sequence[Column], cells: Sequence[str], width: int) -> str:
     """Return a line of the table. A wider one continues on the next line, at a whole cell."""
     lines, indent = [""], " " * columns[0].width
     for column, cell in zip(columns, cells, strict=True):
@@ -137,7 +140,8 @@ def _row(columns: Sequence[_Column], cells: Sequence[str], width: int) -> str:
     return "\n".join(lines)
 
 
-def _cell(column: _Column, measured: Any) -> str:
+def cell(column: Column, measured: Any) -> str:
+    """Return a value of a column in a readable form."""
     if isinstance(measured, str):
         return measured
     if column.name == "samples_per_second":

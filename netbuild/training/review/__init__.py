@@ -1,0 +1,1 @@
+"""What a run's network says of its validation samples: mistakes, masks, values, series."""

@@ -1,0 +1,72 @@
+"""`netbuild draw`: files, formats and faults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Netbuild
+
+LENET = "configs/lenet.yaml"
+FAULTY = "input: [4]\nlayers: [{Linear: 2}, {Conv2d: {out_channels: 2, kernel_size: 3}}]\n"
+
+
+def test_formats(netbuild: Netbuild, tmp_path: Path) -> None:
+    """The ending of the file, or --to, tells the format; without a file it is printed."""
+    path = tmp_path / "net.svg"
+    done = netbuild("draw", LENET, "-o", path)
+    text = path.read_text("utf-8")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{path}: 61,706 parameters, {len(text.encode()):,} bytes\n"
+    assert netbuild("draw", LENET).stdout == text == netbuild("draw", LENET, "-o", "-").stdout
+    assert netbuild("draw", LENET, "--to", "mermaid").stdout.startswith("---\ntitle: ")
+    netbuild("draw", LENET, "-o", tmp_path / "net.html")
+    assert (tmp_path / "net.html").read_text("utf-8").startswith("<!doctype html>")
+    assert "#0b5fa5" not in netbuild("draw", LENET, "--theme", "dark").stdout
+
+
+def test_settings(netbuild: Netbuild) -> None:
+    """--set changes the network, and --depth closes its stacks."""
+    done = netbuild("draw", LENET, "--set", "input=[1,32,32]", "--depth", "1", "--to", "mermaid")
+    assert "input<br>1×32×32" in done.stdout
+    assert "Conv2d<br>" not in done.stdout
+
+
+def test_faults(netbuild: Netbuild, tmp_path: Path) -> None:
+    """A network with a fault is drawn up to it; the faults go to standard error."""
+    path = tmp_path / "net.svg"
+    done = netbuild("draw", "-", "-o", path, text=FAULTY)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[NB2")
+    text = path.read_text("utf-8")
+    assert "2 params" not in text
+    assert ">Linear<" in text
+    assert "line 2" in text
+
+
+def test_wrong_use(netbuild: Netbuild, tmp_path: Path) -> None:
+    """What is there stays there, and a wrong place is told before any work."""
+    path = tmp_path / "net.svg"
+    path.write_text("mine", encoding="utf-8")
+    messages = {
+        ("draw", LENET, "-o", path): f"{path} already exists: --overwrite replaces it",
+        ("draw", LENET, "-o", tmp_path / "net.png"): f"{tmp_path}/net.png tells no format: end it "
+        "with .svg, .html, .htm, .mmd, .mermaid, or write --to",
+        ("draw", LENET, "-o", tmp_path / "no/net.svg"): f"there is no folder {tmp_path}/no",
+        ("draw", LENET, "-o", tmp_path, "--to", "svg"): f"{tmp_path} is a folder",
+    }
+    for arguments, message in messages.items():
+        done = netbuild(*arguments)
+        assert (done.returncode, done.stderr) == (2, f"netbuild: {message}\n")
+    assert path.read_text("utf-8") == "mine"
+    assert netbuild("draw", LENET, "-o", path, "--overwrite").returncode == 0
+    assert path.read_text("utf-8").startswith("<svg")
+
+
+def test_no_input(netbuild: Netbuild) -> None:
+    """A file of which nothing is known has its faults, and no picture."""
+    done = netbuild("draw", "-", text="layers: [{Linear: 2}]\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error[NB102]")

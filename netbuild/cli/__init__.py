@@ -32,6 +32,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "predict": "predict",
+    "look": "look",
     "export": "export",
     "runs": "runs",
     "new": "new",

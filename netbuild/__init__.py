@@ -4,7 +4,7 @@ The public surface: `load` and `trace` a config, `build` its module, `train` it.
 those that programs may catch: `netbuild.diagnostics.exceptions` shows their tree. Plug-ins derive
 from `Layer`, `Operation`, `Loss`, `Optimizer`, `Scheduler`, `Dataset` and `Augmentation`.
 
-Each name is imported when it is first used. Only `build`, `export` and `train` import torch.
+Each name is imported when it is first used. Only `build`, `export`, `look`, `train` import torch.
 """
 
 from importlib import import_module
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from netbuild.exchange.export import export
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+    from netbuild.reports.inspection.look import Look
     from netbuild.runs.folder import Run
+    from netbuild.training.inspection.looking import look
     from netbuild.training.session import train
 
 __version__ = "0.1.0"
@@ -56,6 +58,7 @@ __all__ = [
     "InputError",
     "Interrupted",
     "Layer",
+    "Look",
     "Loss",
     "NetbuildError",
     "Operation",
@@ -71,6 +74,7 @@ __all__ = [
     "build",
     "export",
     "load",
+    "look",
     "trace",
     "train",
 ]
@@ -88,6 +92,7 @@ _HOMES = {
     "InputError": "diagnostics.exceptions",
     "Interrupted": "diagnostics.exceptions",
     "Layer": "components.layers.layer",
+    "Look": "reports.inspection.look",
     "Loss": "components.losses.loss",
     "NetbuildError": "diagnostics.exceptions",
     "Operation": "components.layers.operation",
@@ -103,6 +108,7 @@ _HOMES = {
     "build": "builder.module",
     "export": "exchange.export",
     "load": "config.load",
+    "look": "training.inspection.looking",
     "trace": "checks.trace",
     "train": "training.session",
 }

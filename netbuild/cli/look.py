@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,14 +17,14 @@ from netbuild.cli.terminal import (
     console,
     fail,
     needs_torch,
+    print_faults,
     read_source,
     reported_failures,
-    reported_faults,
     say,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from netbuild.reports.inspection.look import Look
 
@@ -136,7 +137,7 @@ def look(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names t
     with needs_torch("look"):
         from netbuild.diagnostics.exceptions import InputError, UnreadableError
         from netbuild.training.inspection.looking import look as looked
-    with reported_faults(), reported_failures(Path(place)):
+    with _reported_faults(input), reported_failures(Path(place)):
         try:
             made = looked(
                 place,
@@ -164,6 +165,20 @@ def look(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names t
 
         out = console()
         out.print(text(made, out.width), end="")
+
+
+@contextmanager
+def _reported_faults(inputs: list[str] | None) -> Iterator[None]:
+    """If the config has faults, print them and exit. Without its data, it can be looked at too."""
+    from netbuild.diagnostics.exceptions import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        print_faults(error.diagnostics)
+        if not inputs and all(one.code.startswith("NB50") for one in error.diagnostics):
+            say("netbuild: --input random needs no data", err=True)
+        raise typer.Exit(FAULTS) from None
 
 
 def _expect_place(place: str) -> None:

@@ -1,4 +1,4 @@
-"""The values of a network for one sample or a batch, layer by layer, and what is wrong with them."""
+"""The values of a network for one sample or a batch, layer by layer, and what is wrong."""
 
 from __future__ import annotations
 
@@ -103,12 +103,10 @@ class Pictures(NamedTuple):
     attention: Mapping[str, Any]
     #: The names of the classes, if the data names them.
     classes: tuple[str, ...] | None = None
-    #: Whether the first output holds scores of classes.
+    #: Whether the only output holds scores of classes.
     scores: bool = False
     #: The target of the sample, if it has one.
     targets: Mapping[str, Any] = MappingProxyType({})
-    #: The tokens of an input, by its name.
-    tokens: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Look(NamedTuple):

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netbuild.reports.inspection.look import Values
+
+#: Values below this part of the largest one are rounding.
+_ROUNDING = 1e-6
 
 
 def short(x: float) -> str:
@@ -24,8 +31,16 @@ def fixed(x: float) -> str:
     """
     if x == 0 or not math.isfinite(x):
         return short(x)
-    said = f"{x:#.4g}".rstrip(".").replace("-", "−")
-    return said
+    return f"{x:#.4g}".rstrip(".").replace("-", "−")
+
+
+def cells(values: Values) -> list[str]:
+    """Return the mean, the deviation, the least and the largest value as cells of a table.
+
+    A mean that is nothing but rounding is `≈ 0`.
+    """
+    limit = _ROUNDING * max(abs(values.least), abs(values.largest))
+    return ["≈ 0" if 0 < abs(x) < limit else fixed(x) for x in values[1:5]]
 
 
 def percent(share: float) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from netbuild.components.tensor import times
 from netbuild.diagnostics.wording import brief
-from netbuild.reports.inspection.numbers import fixed, percent, short
+from netbuild.reports.inspection.numbers import cells, fixed, percent, short
 from netbuild.reports.text_table import TextTable
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 _WIDTH = 79
 #: The most characters of a name, of a type and of a shape.
 _LONGEST = 28
-#: Values below this part of the largest one are rounding.
-_ROUNDING = 1e-6
 
 
 class _Layout(NamedTuple):
@@ -131,26 +129,21 @@ def _line(
 ) -> list[str]:
     mode, values = of
     name = brief(name, _LONGEST)
-    cells = [name, type_] if layout.types == "column" else [name]
+    found = [name, type_] if layout.types == "column" else [name]
     if layout.types == "name" and type_ not in {"", "input"}:
-        cells = [f"{name} {type_}"]
+        found = [f"{name} {type_}"]
     if look.differs and not layout.side_by_side:
-        cells.append(mode)
+        found.append(mode)
     if layout.shapes:
-        cells.append(times(values.shape[1:]) or "1" if values else "not computed")
-    return cells + _numbers(values, infinite)
+        found.append(times(values.shape[1:]) or "1" if values else "not computed")
+    return found + _numbers(values, infinite)
 
 
 def _numbers(values: Values | None, infinite: bool) -> list[str]:  # noqa: FBT001
     if values is None:
         return [""] * (5 + infinite)
-    limit = _ROUNDING * max(abs(values.least), abs(values.largest))
-    cells = [
-        "≈ 0" if 0 < abs(x) < limit else fixed(x)
-        for x in (values.mean, values.deviation, values.least, values.largest)
-    ]
     more = [percent(values.nonfinite) if values.nonfinite else ""] if infinite else []
-    return [*cells, percent(values.zeros), *more]
+    return [*cells(values), percent(values.zeros), *more]
 
 
 def _modes(look: Look) -> Text | None:

@@ -9,7 +9,6 @@ import torch
 from netbuild.config.optimizer import has_players
 from netbuild.graph.value import state_key
 from netbuild.reports.inspection.look import WeightLook
-from netbuild.training.inspection.samples import Samples
 from netbuild.training.parallel.distributed import World
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.nonfinite import tensors
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+    from netbuild.training.inspection.samples import Samples
 
 LOSS, SUM = "the loss", "the sum of the outputs"
 

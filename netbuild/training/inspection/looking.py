@@ -54,7 +54,7 @@ class Asked(NamedTuple):
     pictures: bool = False
 
 
-def look(
+def look(  # noqa: PLR0913  each is an option of the command
     path_or_config: str | Path | Config,
     *,
     input: str | Sequence[str] = (),  # noqa: A002  the option's name
@@ -178,7 +178,7 @@ class _Looking:
         if single is not None:
             self.notes.append(
                 f"{single.path} ({single.type}) would get one value per channel from this batch, "
-                "so there is no training: take more samples with --batch"
+                "so only evaluation is shown: take more samples, with --batch or in the file"
             )
             return None
         builder.train(self.module, self.graph)
@@ -240,7 +240,7 @@ class _Seen:
         if first is None or not row.layer.switches:
             return
         if self.training:
-            self.numbers[row.path] = in_training(row, module, first)
+            self.numbers[row.path] = in_training(row, first)
             if row.layer.drops == "zeros":
                 self._others[row.path] = int((first != 0).sum())
         else:
@@ -255,14 +255,14 @@ class _Seen:
             said = dropped(self._others[row.path], y)
             self.numbers[row.path] = "; ".join(filter(None, (self.numbers[row.path], said)))
         if row.layer.activates and not self.training:
-            self.units[row.path] = _dead(row, y)
+            self.units[row.path] = _dead(y)
         if self.camera is not None:
             self.camera.after(row, y)
         if self.gradients is not None and y.requires_grad:
             self.gradients.watch(row.path, y)
 
 
-def _dead(row: Row, y: Tensor) -> tuple[float, int]:
+def _dead(y: Tensor) -> tuple[float, int]:
     """Return the share of units that are 0 everywhere, and the number of units.
 
     A unit is a channel, or a feature of the last axis.

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from netbuild.graph.row import Row
     from netbuild.reports.inspection.look import LayerLook, Values
 
-#: A gradient that is this part of the largest one, from a layer back to the input, vanishes: beside
-#: the largest, a float32 would round it to nothing (its digits end at 1.2e-7). Adam adds 1e-8 to the
+#: A gradient that is this part of the largest one, from a layer back to the input, vanishes: added
+#: to the largest, a float32 rounds it to nothing (its digits end at 1.2e-7). Adam adds 1e-8 to the
 #: size of a gradient, so smaller ones learn slowly with it too. Deep networks that train without
 #: normalisation, such as GoogLeNet, begin with 1e-6.
 VANISHING = 1e-7

@@ -45,7 +45,7 @@ def measured(y: Tensor) -> Values:
     )
 
 
-def in_training(row: Row, module: nn.Module | None, x: Tensor) -> str:
+def in_training(row: Row, x: Tensor) -> str:
     """Return the numbers with which a layer computes in training, before it computes; or ""."""
     if row.layer.normalises in {"batch", "processes"} and x.is_floating_point():
         axes = [0, *range(2, x.ndim)]

@@ -86,7 +86,7 @@ class Camera:
             self.maps,
             self.attention,
             classes,
-            scored and self.outputs[0].ndim == 2,
+            scored,
             {} if given.targets is None else dict(self._targets(given.targets)),
         )
 

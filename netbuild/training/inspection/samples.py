@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ def of_inputs(graph: Graph, given: Sequence[str], wanted: Wanted) -> Samples:
     drawn = _drawn(graph, wanted)
     said: list[str] = []
     if set(by_name.values()) == {RANDOM}:
-        return Samples(drawn, None, _random(wanted, config.preparation), config.preparation)
+        return Samples(drawn, None, _random(wanted), config.preparation)
     if measures(config.preparation.normalize):
         message = (
             "normalize: true has not measured any samples yet: look at a run, at the data, or at "
@@ -126,7 +127,7 @@ def objective_inputs(graph: Graph) -> tuple[str, ...]:
     return tuple(graph.config.inputs)[: len(sample.inputs)]
 
 
-def _random(wanted: Wanted, preparation: Preparation) -> str:
+def _random(wanted: Wanted) -> str:
     count = f"{wanted.count} random samples" if wanted.count > 1 else "a random sample"
     return f"{count} (seed {wanted.seed})"
 
@@ -142,6 +143,8 @@ def _by_name(names: tuple[str, ...], given: Sequence[str]) -> dict[str, str]:
         name, equals, value = one.partition("=")
         if equals and name in names:
             found[name] = value
+        elif equals and name.isidentifier() and not Path(one).exists():
+            raise InputError(f"the network has no input {name}: it reads {', '.join(names)}")
         elif len(given) > 1:
             message = f"{one} names none of the inputs {', '.join(names)}: write NAME=VALUE"
             raise InputError(message)

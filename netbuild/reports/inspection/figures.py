@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The most bars of a figure, and the most lines of a series.
 _BARS, _LINES = 24, 6
+#: Whole numbers below this one at places of a picture are shown as classes.
+_CLASSES = 32
 #: The height and the width of a chart in pixels.
 _HIGH, _WIDE = 120, 420
 
@@ -54,9 +56,9 @@ def legend(by: raster.Scale) -> str:
     return f'<span class="legend">{ends[0]}{bar}{ends[1]}</span>'
 
 
-def zoom_for(height: int, width: int, most: int) -> float:
+def zoom_for(sizes: Sequence[int], most: int) -> float:
     """Return the zoom with which a picture is at most `most` pixels wide and high."""
-    zoom = most / max(height, width)
+    zoom = most / max(sizes)
     return max(1, math.floor(zoom)) if zoom >= 1 else zoom
 
 
@@ -64,7 +66,7 @@ def maps(x: Any, what: str, tile: int = 72, columns: int = 8) -> tuple[str, str]
     """Return maps, (channels, height, width), as tiles, and their legend. All have one scale."""
     by = raster.scale(x)
     made = raster.tiles([raster.coloured(one, by) for one in x], columns)
-    return image(made, zoom_for(*x.shape[1:], tile), what, by), legend(by)
+    return image(made, zoom_for(x.shape[1:], tile), what, by), legend(by)
 
 
 def grid(x: Any, what: str, wide: int = 400, tall: int = 200) -> tuple[str, str]:
@@ -78,33 +80,33 @@ def grid(x: Any, what: str, wide: int = 400, tall: int = 200) -> tuple[str, str]
 def shown(name: str, x: Any) -> str:
     """Return an input or an output of any shape as a figure."""
     title = f"{name}, {times(x.shape) if x.shape else 'one number'}"
-    if x.dtype == bool:
-        if x.ndim == 1:
-            said = " ".join("true" if one else "false" for one in x[:64])
-            return figure(title, f'<p class="number">{said}{" …" * (x.size > 64)}</p>')
-        x = x.astype("float32")
+    whole = np.issubdtype(x.dtype, np.integer)
     if x.ndim == 3 and min(x.shape[1:]) > 1:
         if x.shape[0] in {1, 3, 4}:
-            zoom = zoom_for(*x.shape[1:], 280)
+            zoom = zoom_for(x.shape[1:], 280)
             return figure(title, image(raster.photograph(x), zoom, title), _range(x))
-        return figure(title, *maps(x[:16], title))
+        return figure(title, *maps(x[:16].astype(float), title))
     if x.ndim == 2 and min(x.shape) > 1 and not _is_series(x):
-        whole = np.issubdtype(x.dtype, np.integer)
-        if whole and x.max(initial=0) < 32:
-            pixels = raster.classes(x)
-            return figure(title, image(pixels, zoom_for(*x.shape, 280), title))
+        if whole and x.max(initial=0) < _CLASSES:
+            return figure(title, image(raster.classes(x), zoom_for(x.shape, 280), title))
         return figure(title, *grid(x.astype(float), title))
-    flat = x.reshape(len(x), -1) if x.ndim > 1 else x.reshape(-1, 1)
-    if np.issubdtype(x.dtype, np.integer) and x.size > 1:
-        numbers = " ".join(str(n) for n in x.flatten()[:64])
-        return figure(title, f'<p class="number">{numbers}{" …" * (x.size > 64)}</p>')
-    if x.size <= _BARS:
+    if whole or x.dtype == bool or x.size == 1:
+        return figure(title, _listed(x))
+    if x.size <= _BARS and not _is_series(x):
         return figure(title, bars([(str(n), float(v)) for n, v in enumerate(x.flatten())]))
+    flat = x.reshape(len(x), -1) if x.ndim > 1 else x.reshape(-1, 1)
     return figure(title, lines(list(flat.T[:_LINES])), _range(x))
 
 
+def _listed(x: Any) -> str:
+    """Return numbers, or true and false, one by one."""
+    said = [str(one).lower() if x.dtype == bool else short(float(one)) for one in x.flatten()[:64]]
+    return f'<p class="number">{" ".join(said)}{" …" * (x.size > 64)}</p>'
+
+
 def _is_series(x: Any) -> bool:
-    return x.shape[0] >= 8 and x.shape[1] <= _LINES
+    """Whether it is a few numbers at each of many positions."""
+    return bool(x.ndim == 2 and x.shape[0] >= 8 and x.shape[1] <= _LINES)
 
 
 def _range(x: Any) -> str:

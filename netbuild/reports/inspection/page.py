@@ -93,7 +93,7 @@ def _output(pictures: Pictures, name: str, x: Any) -> str:
         return figures.figure(f"{name}: softmax{few}", figures.bars(rows, share=True))
     if pictures.scores and x.ndim == 3 and x.shape[0] > 1:
         made = raster.classes(x.argmax(0))
-        body = figures.image(made, figures.zoom_for(*x.shape[1:], 280), name)
+        body = figures.image(made, figures.zoom_for(x.shape[1:], 280), name)
         return figures.figure(f"{name}: the likeliest class", body, f"{x.shape[0]} classes")
     return figures.shown(name, x)
 
@@ -116,7 +116,7 @@ def _filters(pictures: Pictures, by_path: Mapping[str, LayerLook]) -> Iterator[s
         if x.shape[1] == 3:
             size = float(np.abs(x).max()) or 1.0
             made = raster.tiles([raster.photograph(one / size / 2 + 0.5) for one in x], 16)
-            zoom = figures.zoom_for(*x.shape[2:], 48)
+            zoom = figures.zoom_for(x.shape[2:], 48)
             body, caption = figures.image(made, zoom, path), "red, green and blue; grey is 0"
         else:
             flat = x.reshape(-1, *x.shape[2:])[:64]
@@ -175,7 +175,7 @@ def _attention(pictures: Pictures, by_path: Mapping[str, LayerLook]) -> Iterator
         by = raster.scale(np.append(x, 0.0))
         heads = []
         for number, one in enumerate(x[:most]):
-            zoom = figures.zoom_for(*one.shape, 150)
+            zoom = figures.zoom_for(one.shape, 150)
             body = figures.image(raster.coloured(one, by), zoom, f"{path}, head {number}", by)
             heads.append(f"<figure>{body}<figcaption>head {number}</figcaption></figure>")
         title = f"{path}, {times(x.shape[1:])}"

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 #: viridis, from few to much: equal steps look equal, also in grey and to colour-blind readers.
 #: https://bids.github.io/colormap/
-_SEQUENTIAL = ("440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58")
-_SEQUENTIAL += ("b5de2b", "fde725")
+_SEQUENTIAL: tuple[str, ...] = (
+    *("440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58"),
+    *("b5de2b", "fde725"),
+)
 #: From negative to positive, with a pale 0: blue and orange differ for colour-blind readers.
-_DIVERGING = ("08306b", "2171b5", "6baed6", "c6dbef", "f7f7f7", "fdd0a2", "fd8d3c", "d94801")
-_DIVERGING += ("7f2704",)
+_DIVERGING: tuple[str, ...] = (
+    *("08306b", "2171b5", "6baed6", "c6dbef", "f7f7f7", "fdd0a2", "fd8d3c", "d94801"),
+    "7f2704",
+)
 #: The colours of classes, Okabe and Ito's; class 0 is black.
 _CLASSES = ("000000", "e69f00", "56b4e9", "009e73", "f0e442", "0072b2", "d55e00", "cc79a7")
 #: The colour of a number that is not finite.

@@ -15,7 +15,7 @@ from netbuild.reports.text_table import TextTable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from netbuild.reports.inspection.look import LayerLook, Look, Values
+    from netbuild.reports.inspection.look import LayerLook, Look, Values, WeightLook
 
 #: The most characters of a line of text below the table.
 _WIDTH = 79
@@ -210,8 +210,8 @@ def _gradients(look: Look, room: int) -> Text | None:
     return made + _bare(table)
 
 
-def _ratio(weight: object) -> str:
-    norm, gradient = weight  # type: ignore[misc]
+def _ratio(weight: WeightLook) -> str:
+    norm, gradient = weight
     return short(float(f"{gradient / norm:.2g}")) if gradient is not None and norm else ""
 
 

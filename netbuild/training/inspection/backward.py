@@ -38,7 +38,7 @@ class Gradients:
         def hook(gradient: Tensor) -> None:
             self.norms[path] = _norm(gradient)
 
-        y.register_hook(hook)
+        y.register_hook(hook)  # type: ignore[no-untyped-call]
 
 
 class Backward:
@@ -124,7 +124,7 @@ class Backward:
         for weight in weights:
             weight.grad = None
         self.gradients.norms = {}
-        total.backward(inputs=list(weights), retain_graph=bool(own))
+        torch.autograd.backward(total, inputs=list(weights), retain_graph=bool(own))
         layers = {name.rpartition(".")[0] for name in own.values()}
         for path, norm in self.gradients.norms.items():
             if path in layers or path not in self._norms:

@@ -161,13 +161,14 @@ class _Looking:
                 f"the numbers are of {count} samples together"
             )
         if self.from_data:
-            return samples.of_data(self.graph, self.run and self.run.kept, wanted)
+            return samples.of_data(self.graph, None if self.run is None else self.run.kept, wanted)
         return samples.of_inputs(self.graph, asked.inputs or (samples.RANDOM,), wanted)
 
     def _evaluation(self, recorder: Recorder, given: Samples, camera: Camera) -> _Seen:
         self.module.eval()
         seen = _Seen(training=False, camera=camera)
-        with torch.no_grad(), refused("the samples"):
+        with torch.random.fork_rng(), torch.no_grad(), refused("the samples"):
+            torch.manual_seed(self.seed)  # a layer may draw noise in evaluation too
             seen.outputs = _tuple(recorder.run(seen, *_copies(given.x)))
         camera.outputs = seen.outputs
         return seen

@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
     """Which samples are looked at: the first one, how many, and of which split of the data."""
 
     first: int = 0
-    count: int = 1
+    size: int = 1
     split: str = "validation"
     seed: int = 0
 
@@ -65,7 +65,7 @@ def of_data(graph: Graph, kept: Mapping[str, Any] | None, wanted: Wanted) -> Sam
         TrainingError: the split has no such sample.
     """
     data = loading.load(graph, World(torch.device("cpu")), kept, wanted.split)
-    first, count, held_out = wanted.first, wanted.count, data.held_out
+    first, count, held_out = wanted.first, wanted.size, data.held_out
     if isinstance(held_out, StreamedBatches):
         for number, (x, targets) in enumerate(held_out.in_order(count)):
             if number == first // count:
@@ -128,7 +128,7 @@ def objective_inputs(graph: Graph) -> tuple[str, ...]:
 
 
 def _random(wanted: Wanted) -> str:
-    count = f"{wanted.count} random samples" if wanted.count > 1 else "a random sample"
+    count = f"{wanted.size} random samples" if wanted.size > 1 else "a random sample"
     return f"{count} (seed {wanted.seed})"
 
 
@@ -172,7 +172,7 @@ def _read(graph: Graph, names: Sequence[str], value: str, wanted: Wanted) -> lis
         if isinstance(found, InputError):
             raise found
         samples.append(found.inputs)
-        if len(samples) == wanted.first + wanted.count:
+        if len(samples) == wanted.first + wanted.size:
             break
     if len(samples) <= wanted.first:
         raise InputError(f"{value} has {len(samples)} samples: there is no sample {wanted.first}")
@@ -213,7 +213,7 @@ def _drawn(graph: Graph, wanted: Wanted, *, masked: bool = True) -> Inputs:
     drawn: list[torch.Tensor] = []
     for name, x in graph.config.inputs.items():
         assert x is not None
-        shape = (wanted.count, *x.shape)
+        shape = (wanted.size, *x.shape)
         if x.dtype == "bool":
             mask = torch.rand(shape, generator=generator) < (0.3 if masked else 0)
             mask[..., :1] = False  # a sample with no place left has no mean

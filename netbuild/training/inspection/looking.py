@@ -118,6 +118,8 @@ class _Looking:
             found = run.checkpoint(checkpoint)
             self.learned = checkpoints.load(found, self.module), found
             self.weights = f"checkpoint {checkpoint}"
+        elif not self.graph.params:
+            self.weights = "no weights"
         elif config.pretrained:
             self.weights = "pretrained weights"
 
@@ -155,14 +157,18 @@ class _Looking:
         several = max(LEAST, min(BATCH, MOST_MACS // max(self.graph.macs, 1)))
         count = asked.batch or (several if needs or asked.backward else 1)
         wanted = Wanted(asked.sample, count, asked.split, self.seed)
-        if needs is not None and asked.batch is None:
+        if self.from_data:
+            kept = None if self.run is None else self.run.kept
+            given = samples.of_data(self.graph, kept, wanted)
+        else:
+            given = samples.of_inputs(self.graph, asked.inputs or (samples.RANDOM,), wanted)
+        together = len(given.x[0])
+        if needs is not None and together > 1:
             self.notes.append(
                 f"{needs.path} ({needs.type}) computes with the statistics of a batch in training: "
-                f"the numbers are of {count} samples together"
+                f"the numbers are of {together} samples together"
             )
-        if self.from_data:
-            return samples.of_data(self.graph, None if self.run is None else self.run.kept, wanted)
-        return samples.of_inputs(self.graph, asked.inputs or (samples.RANDOM,), wanted)
+        return given
 
     def _evaluation(self, recorder: Recorder, given: Samples, camera: Camera) -> _Seen:
         self.module.eval()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from netbuild.cli import app
-from netbuild.diagnostics.exceptions import InputError
+from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.reports.inspection.numbers import fixed, percent, short
 from netbuild.reports.inspection.text_format import plain
 from netbuild.training.inspection.looking import look
@@ -20,6 +21,8 @@ from tests.training.inspection.networks import looked
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from netbuild.runs.folder import Run
 
 LENET = ROOT / "configs/lenet-bn.yaml"
 TWO = "name: n\ninputs: {a: [2], b: [2]}\nlayers: {sum: {Add, inputs: [a, b]}}"
@@ -59,6 +62,17 @@ def test_a_page_is_written(tmp_path: Path) -> None:
     assert ran(LENET, "--batch", "4", "-o", out)[0] == 0
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert ran(LENET, "-o", tmp_path / "x.png")[0] == 2
+
+
+def test_a_run(whole: Run) -> None:
+    """A run has the weights of its checkpoint, and settings change its config."""
+    seen = look(whole.folder, checkpoint="last", backward=True, set="train.batch_size=4")
+    stored = load_file(whole.folder / "checkpoints/last/model.safetensors")
+    norms = {f"{one.path}.{n}": w.norm for one in seen.layers for n, w in one.weights.items()}
+    assert norms == pytest.approx({n: float(x.norm()) for n, x in stored.items()}, rel=1e-5)
+    assert seen.weights == "checkpoint last"
+    with pytest.raises(TrainingError, match="there is no sample 999 among the validation samples"):
+        look(whole.folder, sample=999)
 
 
 def test_a_batch_that_is_too_small() -> None:

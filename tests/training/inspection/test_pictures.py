@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 import torch
 
 import netbuild
@@ -57,6 +58,7 @@ def test_a_page_of_digits() -> None:
         assert said in made
 
 
+@pytest.mark.slow
 def test_a_page_of_each_kind_of_input() -> None:
     """Tokens, masks, series, several inputs and networks without data have a page."""
     names = {"bert": "random", "packed-lstm": "random", "forecast": ()}

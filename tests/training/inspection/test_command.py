@@ -69,7 +69,7 @@ def test_a_run(whole: Run) -> None:
     seen = look(whole.folder, checkpoint="last", backward=True, set="train.batch_size=4")
     stored = load_file(whole.folder / "checkpoints/last/model.safetensors")
     norms = {f"{one.path}.{n}": w.norm for one in seen.layers for n, w in one.weights.items()}
-    assert norms == pytest.approx({n: float(x.norm()) for n, x in stored.items()}, rel=1e-5)
+    assert norms == pytest.approx({n: float(stored[n].norm()) for n in norms}, rel=1e-5)
     assert seen.weights == "checkpoint last"
     with pytest.raises(TrainingError, match="there is no sample 999 among the validation samples"):
         look(whole.folder, sample=999)

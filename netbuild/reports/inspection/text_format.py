@@ -21,18 +21,32 @@ if TYPE_CHECKING:
 _WIDTH = 79
 #: The most characters of a name, of a type and of a shape.
 _LONGEST = 28
+#: The most characters of a type in a narrow table.
+_NARROW = 13
 
 
 class _Layout(NamedTuple):
-    """What a table shows: types in a column or behind the names, shapes, both modes in a line."""
+    """What a table shows, and where.
 
-    types: Literal["column", "name", ""] = "column"
+    Types stand in a column, behind the names, or nowhere. Training and evaluation stand in columns
+    side by side, in two lines with a column that names them, or in two lines of which the second
+    one is called `evaluation`.
+    """
+
+    types: Literal["column", "name", ""]
+    modes: Literal["side by side", "column", "name"]
     shapes: bool = True
-    side_by_side: bool = False
 
 
 #: The layouts of the table, the widest first.
-_LAYOUTS = (_Layout(side_by_side=True), _Layout(), _Layout("name"), _Layout(""), _Layout("", False))
+_LAYOUTS = (
+    _Layout("column", "side by side"),
+    _Layout("column", "column"),
+    _Layout("name", "column"),
+    _Layout("name", "name"),
+    _Layout("", "name"),
+    _Layout("", "name", shapes=False),
+)
 
 
 def text(look: Look, room: int) -> Text:
@@ -74,76 +88,77 @@ def _bare(table: TextTable) -> Text:
 
 
 def _table(look: Look, layout: _Layout) -> TextTable:
-    infinite = any(
-        values.nonfinite
-        for one in look.layers
-        for values in (one.training, one.evaluation)
-        if values is not None
-    )
-    numbers = ["mean", "deviation", "least", "largest", "zeros"] + ["not finite"] * infinite
-    header = ["name", *["type"] * (layout.types == "column")]
-    if look.differs and not layout.side_by_side:
-        header.append("in")
-    words = len(header)
-    header += ["output"] * layout.shapes
-    if layout.side_by_side:
-        header += ["train: mean", *numbers[1:], "eval: mean", *numbers[1:]]
-    else:
-        header += numbers
-    rows = [(*cells, *[""] * (len(header) - len(cells))) for cells in _rows(look, layout, infinite)]
-    return TextTable("", tuple(header), rows, ("",), words)
+    made = _Table(look, layout)
+    header = made.header
+    rows = [(*row, *[""] * (len(header) - len(row))) for row in made.rows()]
+    return TextTable("", tuple(header), rows, ("",), made.words)
 
 
-def _rows(look: Look, layout: _Layout, infinite: bool) -> Iterator[list[str]]:  # noqa: FBT001
-    """Yield the cells of each input, each stack and each layer."""
-    for name, values in look.inputs.items():
-        yield _line(name, "input", ("", values), layout, look, infinite)
-    above: list[str] = []
-    for one in look.layers:
-        *within, own = one.path.split(".")
-        same = next((i for i, (a, b) in enumerate(zip(above, within)) if a != b), len(above))  # noqa: B905  of different depth
-        for level, stack in enumerate(within[same:], start=same):
-            yield ["  " * level + stack]
-        above = within
-        name, type_ = "  " * len(within) + own, brief(one.type, _LONGEST)
+class _Table:
+    """The cells of the table of values in a layout."""
+
+    def __init__(self, look: Look, layout: _Layout) -> None:
+        self.look, self.layout = look, layout
+        every = (values for one in look.layers for values in (one.training, one.evaluation))
+        #: Whether there is a column for values that are not finite.
+        self.infinite = any(values.nonfinite for values in every if values is not None)
+        self.beside = layout.modes == "side by side" and look.differs
+        names = ["name"] + ["type"] * (layout.types == "column")
+        names += ["in"] * (layout.modes == "column" and look.differs)
+        self.words = len(names)
+        numbers = ["mean", "deviation", "least", "largest", "zeros"]
+        numbers += ["not finite"] * self.infinite
+        if self.beside:
+            numbers = ["train: mean", *numbers[1:], "eval: mean", *numbers[1:]]
+        self.header = names + ["output"] * layout.shapes + numbers
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the cells of each input, each stack and each layer."""
+        for name, values in self.look.inputs.items():
+            yield self._line(name, "input", "", values)
+        above: list[str] = []
+        for one in self.look.layers:
+            *within, own = one.path.split(".")
+            pairs = enumerate(zip(above, within, strict=False))
+            same = next((i for i, (a, b) in pairs if a != b), min(len(above), len(within)))
+            for level, stack in enumerate(within[same:], start=same):
+                yield ["  " * level + stack]
+            above = within
+            yield from self._layer(one, "  " * len(within), own)
+
+    def _layer(self, one: LayerLook, indent: str, own: str) -> Iterator[list[str]]:
+        name, type_ = indent + own, brief(one.type, _LONGEST)
         if not one.differs:
-            yield _line(name, type_, ("", one.values), layout, look, infinite)
-        elif layout.side_by_side:
-            line = _line(name, type_, ("", one.training), layout, look, infinite)
-            yield line + _numbers(one.evaluation, infinite)
+            yield self._line(name, type_, "", one.values)
+        elif self.beside:
+            line = self._line(name, type_, "", one.training)
+            yield line + self._numbers(one.evaluation)
         else:
-            yield _line(name, type_, ("train", one.training), layout, look, infinite)
-            more = _line("", "", ("eval", one.evaluation), layout, look, infinite)
-            if layout.shapes:
-                more[2 + (layout.types == "column")] = ""
-            yield more
+            yield self._line(name, type_, "train", one.training)
+            below = f"{indent}  evaluation" if self.layout.modes == "name" else ""
+            line = self._line(below, "", "eval", one.evaluation)
+            if self.layout.shapes:
+                line[self.words] = ""
+            yield line
 
+    def _line(self, name: str, type_: str, mode: str, values: Values | None) -> list[str]:
+        layout = self.layout
+        found = [brief(name, _LONGEST)]
+        if layout.types == "column":
+            found.append(type_)
+        elif layout.types == "name" and type_ not in {"", "input"}:
+            found = [f"{found[0]} {brief(type_, _NARROW) if layout.modes == 'name' else type_}"]
+        if layout.modes == "column" and self.look.differs:
+            found.append(mode)
+        if layout.shapes:
+            found.append(times(values.shape[1:]) or "1" if values else "not computed")
+        return found + self._numbers(values)
 
-def _line(
-    name: str,
-    type_: str,
-    of: tuple[str, Values | None],
-    layout: _Layout,
-    look: Look,
-    infinite: bool,  # noqa: FBT001
-) -> list[str]:
-    mode, values = of
-    name = brief(name, _LONGEST)
-    found = [name, type_] if layout.types == "column" else [name]
-    if layout.types == "name" and type_ not in {"", "input"}:
-        found = [f"{name} {type_}"]
-    if look.differs and not layout.side_by_side:
-        found.append(mode)
-    if layout.shapes:
-        found.append(times(values.shape[1:]) or "1" if values else "not computed")
-    return found + _numbers(values, infinite)
-
-
-def _numbers(values: Values | None, infinite: bool) -> list[str]:  # noqa: FBT001
-    if values is None:
-        return [""] * (5 + infinite)
-    more = [percent(values.nonfinite) if values.nonfinite else ""] if infinite else []
-    return [*cells(values), percent(values.zeros), *more]
+    def _numbers(self, values: Values | None) -> list[str]:
+        if values is None:
+            return [""] * (5 + self.infinite)
+        more = [percent(values.nonfinite) if values.nonfinite else ""] if self.infinite else []
+        return [*cells(values), percent(values.zeros), *more]
 
 
 def _modes(look: Look) -> Text | None:

@@ -6,7 +6,7 @@ exceptions are those that programs may catch: `netbuild.diagnostics.exceptions` 
 Plug-ins derive from `Layer`, `Operation`, `Loss`, `Optimizer`, `Scheduler`, `Dataset` and
 `Augmentation`.
 
-Each name is imported when it is first used. Only `build`, `from_module`, and what trains,
+Each name is imported when it is first used. Only `build`, `from_module`, `look`, and what trains,
 predicts or exports import torch.
 """
 
@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.reports.drawing.drawing import draw
+    from netbuild.reports.inspection.look import Look
     from netbuild.runs.folder import Run
     from netbuild.training.callbacks import Callback
     from netbuild.training.evaluation import evaluate
+    from netbuild.training.inspection.looking import look
     from netbuild.training.loaders import Loader, Loaders, loaders
     from netbuild.training.prediction.predicted import Likely, Prediction, predict
     from netbuild.training.session import train
@@ -74,6 +76,7 @@ __all__ = [
     "Likely",
     "Loader",
     "Loaders",
+    "Look",
     "Loss",
     "NetbuildError",
     "Operation",
@@ -98,6 +101,7 @@ __all__ = [
     "loads",
     "predict",
     "report",
+    "look",
     "trace",
     "train",
 ]
@@ -121,6 +125,7 @@ _HOMES = {
     "Likely": "training.prediction.predicted",
     "Loader": "training.loaders",
     "Loaders": "training.loaders",
+    "Look": "reports.inspection.look",
     "Loss": "components.losses.loss",
     "NetbuildError": "diagnostics.exceptions",
     "Operation": "components.layers.operation",
@@ -145,6 +150,7 @@ _HOMES = {
     "loads": "config.load",
     "predict": "training.prediction.predicted",
     "report": "exchange.report",
+    "look": "training.inspection.looking",
     "trace": "checks.trace",
     "train": "training.session",
 }

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 from tests import ROOT
 
 PAGES = ("language", "commands", "settings", "python", "training", "seeing")
+PAGES += ("lessons/convolution", "lessons/modes")
 TEXTS = {name: (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES}
 LANGUAGE, REFERENCE = TEXTS["language"], TEXTS["commands"]
 #: The warnings of examples that are about something else.
@@ -353,7 +354,7 @@ def test_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_links() -> None:
     """Every link of the pages, the README and CONTRIBUTING leads to a file and a heading."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     for page in pages:
         text = re.sub(
             r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL

@@ -183,6 +183,7 @@ class _Writer:
         for member in self.block.members:
             for port, value in self.results(member).items():
                 self.values[Ref(member.name, port)] = value
+                value.node.meta.setdefault("results", []).append((member.name, port))
             self.mark(member.name)
         given = tuple(self.result(port).node for port in self.block.outputs)
         self.graph.output(given if len(given) > 1 else given[0])

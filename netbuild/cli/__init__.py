@@ -33,6 +33,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "predict": "predict",
+    "look": "look",
     "export": "export",
     "import": "import_",
     "runs": "runs",

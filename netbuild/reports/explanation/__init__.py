@@ -139,7 +139,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
         does=own.does,
         written=origins.lines(row.path),
         reads=reads,
-        modes=_modes(row),
+        modes=modes_of(row),
         outputs=own.outputs,
         params=_params(row, own.weights),
         macs=own.macs if row.is_built else Count(0, (), _NOT_BUILT),
@@ -152,7 +152,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
     )
 
 
-def _modes(row: Row) -> Modes | None:
+def modes_of(row: Row) -> Modes | None:
     """Return what a layer computes in training and in evaluation; None if both are the same."""
     if row.layer.evaluates and row.layer.modes:
         return row.layer.modes._replace(training="as in evaluation, because the layer is frozen")

@@ -72,6 +72,10 @@ class _IndexedBatches:
         for batch in self._chosen(torch.arange(len(self)), size, 0, most):
             yield _transformed(batch, self.prepare)
 
+    def at(self, indices: torch.Tensor) -> Batch:
+        """Return the samples at some indices, one of which at least is there, as one batch."""
+        return _transformed(next(self._chosen(indices, len(indices), 0, 1)), self.prepare)
+
     def shuffled(
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:

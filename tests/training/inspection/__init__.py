@@ -1,0 +1,1 @@
+"""Tests of looks: values, marks and pictures."""

@@ -99,9 +99,9 @@ __all__ = [
     "load",
     "loaders",
     "loads",
+    "look",
     "predict",
     "report",
-    "look",
     "trace",
     "train",
 ]
@@ -148,9 +148,9 @@ _HOMES = {
     "load": "config.load",
     "loaders": "training.loaders",
     "loads": "config.load",
+    "look": "training.inspection.looking",
     "predict": "training.prediction.predicted",
     "report": "exchange.report",
-    "look": "training.inspection.looking",
     "trace": "checks.trace",
     "train": "training.session",
 }

@@ -10,7 +10,7 @@ import torch
 
 from netbuild.training import train
 from netbuild.training.parallel.distributed import World
-from tests.training.parallel.test_distributed import assert_same, trained, write
+from tests.training.parallel.digits import assert_same, trained, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from tests.training.parallel.test_distributed import assert_same, trained, weights, write
+from tests.training.parallel.digits import assert_same, trained, weights, write
 
 if TYPE_CHECKING:
     from pathlib import Path

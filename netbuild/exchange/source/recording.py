@@ -240,10 +240,10 @@ def is_loop(block: Block) -> bool:
         return False
     before = first
     for member in others:
-        (port,) = before.part.outputs  # type: ignore[union-attr]  # they are stacks
+        (port,) = before.part.outputs
         wanted = [Ref(before.name, port), *list(first.reads.values())[1:]]
         if list(member.reads.values()) != wanted or list(member.reads) != list(first.reads):
             return False
         before = member
-    (port,) = before.part.outputs  # type: ignore[union-attr]  # it is a stack
+    (port,) = before.part.outputs
     return list(block.outputs.values()) == [Ref(before.name, port)]

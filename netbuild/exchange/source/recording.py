@@ -130,6 +130,8 @@ class _Stack:
     def stack(self, member: Member, part: Block, x: Sequence[Value]) -> dict[str, Value]:
         """Record the call of a stack."""
         ports = list(part.outputs)
+        if member.module:  # the first call says how the stack is written
+            part = next(m.part for m in self.block.members if m.name == member.module)  # type: ignore[assignment]
         if part.recomputes:
             name = "recomputed" if part.has_statistics else "checkpoint"
             y = self.recorder.add("checkpoint", name, self.module(member), *x)

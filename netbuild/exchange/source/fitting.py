@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.text import Code, Text, listed
-from netbuild.exchange.source.values import plain
+from netbuild.exchange.source.values import plain, same
 from netbuild.syntax.expression import evaluate
 
 if TYPE_CHECKING:
@@ -276,11 +276,6 @@ class Scope:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[A-Za-z_]\w*", text)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same for torch: 1 and true differ."""
-    return type(one) is type(other) and bool(one == other)
 
 
 def _candidates(

@@ -178,12 +178,12 @@ class Body:
 
     def is_typed(self, step: Step) -> bool:
         """Whether mypy knows that a result is a tensor: it comes from functions of torch."""
-        first = next((step_of(value) for value in step.reads), None)
-        if step.kind == "function" and not is_arithmetic(step) and not as_method(step.name):
-            return True
-        if step.kind == "method" or (step.kind == "function" and step.arguments):
-            return first in self.known and isinstance((*step.arguments, 0)[0], Value)
-        return False
+        read = [step_of(value) for value in step.reads]
+        if is_arithmetic(step):
+            return all(source in self.known for source in read)
+        if step.kind == "method" or (step.kind == "function" and as_method(step.name)):
+            return read[0] in self.known and isinstance(step.arguments[0], Value)
+        return step.kind == "function"
 
     def own_length(self, step: Step) -> int:
         """Return about how long a step is without what it reads."""

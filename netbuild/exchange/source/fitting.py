@@ -201,6 +201,7 @@ class Scope:
         if not names or not names <= self.names() or not self._fits(text, values):
             return None
         text = re.sub(r"\btrue\b", "True", re.sub(r"\bfalse\b", "False", text))
+        text = re.sub(r"(?<![\w.])([\w.]+) \*\* (-?[\w.]+)", r"\1**\2", text)  # as ruff has it
         return Text(text, 1)
 
     def derive(self, name: str, text: str) -> Text | None:

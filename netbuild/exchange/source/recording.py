@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.constant import Constant
 from netbuild.components.layers.operation import Operation
-from netbuild.exchange.source.values import Name, Recorder, Value, step_of
+from netbuild.exchange.source.values import Name, Recorder, Value, same, step_of
 from netbuild.graph.row import Block, Row
 from netbuild.graph.value import OUTPUT, Ref
 
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 
 #: Keywords of functions that a person leaves out, with torch's defaults.
-_DEFAULTS = {"keepdim": False, "largest": True, "sorted": True, "descending": False}
+_DEFAULTS = {
+    "keepdim": False,
+    "largest": True,
+    "sorted": True,
+    "descending": False,
+    "mode": "constant",
+    "value": None,
+}
 
 
 class Recording(NamedTuple):
@@ -130,6 +137,8 @@ class _Stack:
     def stack(self, member: Member, part: Block, x: Sequence[Value]) -> dict[str, Value]:
         """Record the call of a stack."""
         ports = list(part.outputs)
+        if member.module:  # the first call says how the stack is written
+            part = next(m.part for m in self.block.members if m.name == member.module)  # type: ignore[assignment]
         if part.recomputes:
             name = "recomputed" if part.has_statistics else "checkpoint"
             y = self.recorder.add("checkpoint", name, self.module(member), *x)
@@ -187,7 +196,7 @@ class _Stack:
         keywords = {
             name: value
             for name, value in row.arguments.items()
-            if name not in _DEFAULTS or value is not _DEFAULTS[name]
+            if name not in _DEFAULTS or not same(value, _DEFAULTS[name])
         }
         if "dtype" in keywords:
             keywords["dtype"] = Name(f"torch.{keywords['dtype']}")
@@ -240,10 +249,10 @@ def is_loop(block: Block) -> bool:
         return False
     before = first
     for member in others:
-        (port,) = before.part.outputs  # type: ignore[union-attr]  # they are stacks
+        (port,) = before.part.outputs
         wanted = [Ref(before.name, port), *list(first.reads.values())[1:]]
         if list(member.reads.values()) != wanted or list(member.reads) != list(first.reads):
             return False
         before = member
-    (port,) = before.part.outputs  # type: ignore[union-attr]  # it is a stack
+    (port,) = before.part.outputs
     return list(block.outputs.values()) == [Ref(before.name, port)]

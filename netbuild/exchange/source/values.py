@@ -111,7 +111,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
-        self.hint, self.part = "", None
+        self.hint, self.part = "", ""
 
     def add(self, kind: str, name: str, *x: Any, **keywords: Any) -> Value:
         """Record a step, and return its result."""
@@ -251,6 +251,11 @@ def _leaves(x: Any) -> Iterator[Any]:
             yield from _leaves(one)
     else:
         yield x
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same for torch: 1 and true differ."""
+    return type(one) is type(other) and bool(one == other)
 
 
 class Name(str):

@@ -12,7 +12,7 @@ from netbuild.exchange.importer.template import NoTemplateError, Part, merged, t
 from netbuild.exchange.importer.tree import Group, Leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.exchange.importer.tree import Member
 

@@ -136,8 +136,10 @@ class Writer:
         found = []
         for member in group.members:
             body = self.body(member, previous, as_list=as_list)
-            text: str | None = body if isinstance(body, str) else None
-            if text is None:
+            text: str | None
+            if isinstance(body, str):
+                text = body
+            else:
                 text = self._one_line(body, as_list=as_list, capital=member.name[:1].isupper())
             if text is None:
                 return None

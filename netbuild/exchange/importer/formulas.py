@@ -127,7 +127,7 @@ def _arguments(name: str, call: Call) -> tuple[list[Any], Any]:
 def _where(call: Call) -> list[Any]:
     """`torch.where(c, x, y)` and `x.where(c, y)` have other orders."""
     values = list(call.args)
-    method = "method" in type(call.target).__name__
+    method = type(call.target).__name__ == "method_descriptor"
     return [values[1], values[0], values[2]] if method else values
 
 

@@ -13,6 +13,7 @@ from netbuild.config.load import read as read_config
 from netbuild.diagnostics.exceptions import ConfigError, ImportedError
 from netbuild.exchange.importer.folding import config_text
 from netbuild.exchange.importer.module import named, read
+from netbuild.exchange.importer.recording import call
 from netbuild.exchange.importer.sampling import batch
 from netbuild.syntax.parser import from_bytes
 
@@ -111,27 +112,43 @@ def compared(
     mode = {one: one.training for one in module.modules()}
     try:
         difference = _largest(built.eval(), module.eval(), given, SIZES)
-        draws = any(row.layer.draws for row in graph.rows if row.is_built)
-        training = not draws and _in_training(built, module, given, mode)
     finally:
         for one, training_ in mode.items():
             one.training = training_
-    return found._replace(difference=difference, training=training, notes=notes)
+    draws = any(row.layer.draws for row in graph.rows if row.is_built)
+    gap = None if draws else _in_training(built, module, given)
+    gaps = found.gaps if gap is None else (("", gap),)
+    return found._replace(difference=difference, training=not draws, notes=notes, gaps=gaps)
 
 
 def _load(built: nn.Module, module: nn.Module, graph: Graph) -> tuple[str, ...]:
     """Copy the weights into what was built, and return notes about names."""
     ours, theirs = built.state_dict(), module.state_dict()
     more = sorted({*ours} - {*theirs} - {*graph.ties})
-    less = sorted({*theirs} - {*ours})
+    same = _same(module)
+    less = sorted(name for name in {*theirs} - {*ours} if not same.get(name, {*()}) & {*ours})
     if more or less:
         raise ImportedError(_sentence("the config also has", more) or _sentence("it lacks", less))
     shapes = [n for n, one in theirs.items() if n in ours and ours[n].shape != one.shape]
     if shapes:
         raise ImportedError(_sentence("these have other shapes:", shapes))
+    again = sorted({*theirs} - {*ours})
     built.load_state_dict({name: theirs[graph.ties.get(name, name)] for name in ours})
     tied = sorted({*ours} - {*theirs})
-    return (_sentence("tied, and so in state_dict() too:", tied),) if tied else ()
+    notes = (
+        _sentence("state_dict() also has the tied", tied),
+        _sentence("state_dict() has under one name only:", again),
+    )
+    return tuple(note for note in notes if note)
+
+
+def _same(module: nn.Module) -> dict[str, set[str]]:
+    """Return for each name in `state_dict()` all names of the same tensor."""
+    found: dict[int, set[str]] = {}
+    names = dict(module.state_dict(keep_vars=True))
+    for name, one in names.items():
+        found.setdefault(id(one), set()).add(name)
+    return {name: found[id(one)] for name, one in names.items()}
 
 
 def _sentence(what: str, names: list[str]) -> str:
@@ -151,7 +168,7 @@ def _largest(
     largest = 0.0
     for size in sizes:
         x = batch(given, size, seed=100 + size)
-        ours, theirs = (_outputs(one, x) for one in (built, module))
+        ours, theirs = _outputs(built, x), _outputs(module, x, by_name=True)
         if len(ours) != len(theirs):
             message = f"the config has {len(ours)} outputs, and the module has {len(theirs)}"
             raise ImportedError(message)
@@ -164,10 +181,13 @@ def _largest(
     return largest
 
 
-def _outputs(module: nn.Module, x: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
-    torch.manual_seed(0)
+def _outputs(
+    module: nn.Module, x: Mapping[str, torch.Tensor], *, by_name: bool = False, seed: int = 0
+) -> list[torch.Tensor]:
+    copies = {name: one.clone() for name, one in x.items()}
+    torch.manual_seed(seed)
     with torch.no_grad():
-        return _flat(module(*(one.clone() for one in x.values())))
+        return _flat(call(module, copies) if by_name else module(*copies.values()))
 
 
 def _flat(value: Any) -> list[torch.Tensor]:
@@ -191,25 +211,20 @@ def _difference(number: int, one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def _in_training(
-    built: nn.Module,
-    module: nn.Module,
-    given: Mapping[str, torch.Tensor],
-    mode: Mapping[nn.Module, bool],
-) -> bool:
-    """Compare both in training mode, on copies; whether that was possible."""
-    if not any(mode.values()):
-        return False
+    built: nn.Module, module: nn.Module, given: Mapping[str, torch.Tensor]
+) -> str | None:
+    """Compare both in training mode, on copies; return why they differ."""
     try:
-        theirs = copy.deepcopy(module)
-    except Exception:  # noqa: BLE001  a module may refuse to be copied for any reason
-        return False
-    ours = copy.deepcopy(built)
-    for one, training in zip(theirs.modules(), mode.values(), strict=False):
-        one.training = training
-    _largest(builder_train(ours), theirs, given, SIZES[-1:])
-    return True
-
-
-def builder_train(module: nn.Module) -> nn.Module:
-    """Put all layers into training mode."""
-    return module.train()
+        theirs = copy.deepcopy(module).train()
+        x = batch(given, SIZES[-1], seed=0)
+        first, second = (_outputs(theirs, x, by_name=True, seed=seed) for seed in (0, 1))
+    except Exception:  # noqa: BLE001  it may refuse copies, or ask for more in training
+        return None
+    if not all(map(torch.equal, first, second)):
+        return "in training the module draws random numbers that the config does not have"
+    theirs, ours = copy.deepcopy(module).train(), copy.deepcopy(built).train()
+    try:
+        _largest(ours, theirs, given, SIZES[-1:])
+    except ImportedError as error:
+        return f"in training the module computes something else: {error}"
+    return None

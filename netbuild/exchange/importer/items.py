@@ -14,6 +14,7 @@ from torch.nn.utils import parametrize
 from netbuild.builder import modules
 from netbuild.components.component import FromInput, Nested
 from netbuild.components.layers import LAYERS
+from netbuild.exchange.importer.depths import probability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def is_layer(module: nn.Module) -> bool:
     """Whether the catalogue has this class, so that its call is one item."""
     kind = class_of(module)
     name = kind.__name__
-    if kind.__module__ == modules.__name__:
+    if kind.__module__ == modules.__name__ or probability(module) is not None:
         return True
     if name not in LAYERS or not issubclass(kind, nn.Module):
         return False

@@ -67,10 +67,8 @@ def matmul(c: Converter, x: Any, other: Any) -> Sym:
     for one in (a, b):
         if any(0 in group for group in one.axes[-2:]) and not one.shared:
             return _of_rows(c, a, b)
-    sizes = c.sizes(c.call.result)
     found, axes = stacked(c, a, b)
     shape = [*_leading([one.shape for one in found]), found[0].shape[-2], found[1].shape[-1]]
-    del sizes
     return c.operation("MatMul", {}, found, axes, shape, c.dtype(c.call.result))
 
 
@@ -116,8 +114,11 @@ def stacked(c: Converter, a: Sym, b: Sym) -> tuple[list[Sym], Any]:
 
 def _of_rows(c: Converter, a: Sym, b: Sym) -> Sym:
     """Multiply rows of (batch, features) by a matrix that all samples share."""
-    if a.axes != ((0,), (1,)) or not b.shared or b.rank != 2:
+    if a.rank != 2 or a.axes[0][0] != 0 or not b.shared or b.rank != 2 or b.batch is not None:
         raise Gap("it multiplies along the batch, so it mixes samples")
+    if len(a.axes[0]) > 1:
+        wide = (*a.shape[:-1], b.shape[-1])
+        return c.operation("MatMul", {}, [a, b], a.axes, wide, c.dtype(c.call.result))
     row = c.operation("Unsqueeze", {"dim": 1}, [a], renumbered([(0,), (1,), (1,)]), (1, *a.shape))
     matrix = c.reshaped(b, ((1,), (2,)), [b.size(0), b.size(1)])
     wide = (1, matrix.shape[1])

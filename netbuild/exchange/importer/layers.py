@@ -9,7 +9,7 @@ from torch import nn
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer import items, owners
+from netbuild.exchange.importer import depths, items, owners
 from netbuild.exchange.importer.items import class_of, plain
 from netbuild.exchange.importer.layouts import Axes, Gap, Sym, axis, renumbered
 from netbuild.exchange.importer.merging import Fixed, Times
@@ -45,6 +45,9 @@ def convert(c: Converter) -> Any:
     module, call = c.call.target, c.call
     if isinstance(module, items.VIEWS):
         return _view(c, module)
+    p = depths.probability(module)
+    if p is not None and class_of(module).__name__ not in LAYERS:
+        return _skipping(c, p)
     kind = class_of(module).__name__.removeprefix("Packed").removeprefix("Frozen")
     given = _bound(module)(*call.args, **call.kwargs)
     inputs, fields = _inputs(c, kind, given)
@@ -56,6 +59,13 @@ def convert(c: Converter) -> Any:
         raise Gap("its parametrization has no counterpart in a config")
     owner = owners.of_module(c, module, beside)
     return emit(c, kind, fields, inputs, owner)
+
+
+def _skipping(c: Converter, p: float) -> Any:
+    """Convert a module that skips whole samples in training."""
+    x = c.sym(c.call.args[0] if c.call.args else next(iter(c.call.kwargs.values())))
+    kind, fields = ("StochasticDepth", {"p": p, "mode": "row"}) if p else ("Identity", {})
+    return emit(c, kind, fields, {"input": x}, owners.of_module(c, c.call.target, {}))
 
 
 def _bound(module: nn.Module) -> Any:
@@ -187,6 +197,8 @@ def _nested(refs: Any, values: Any) -> Any:
 def _expect(kind: str, inputs: Mapping[str, Sym]) -> None:
     """Refuse an input whose batch is not where the layer wants it."""
     layer = LAYERS[kind]
+    if layer.drops and all(x.shared for x in inputs.values()):
+        raise Gap("all samples share what it drops, and a config draws for each sample")
     for name, x in inputs.items():
         if kind in _SEQUENCES:
             if any(len(group) > 1 for group in x.axes) and "mask" not in name:

@@ -46,8 +46,10 @@ class Recorded(NamedTuple):
     outputs: Any
 
 
-def merged(two: Recording, three: Recording) -> Recorded:
+def merged(two: Recording, three: Recording, training: Recording | None = None) -> Recorded:
     """Return both recordings as one.
+
+    A recording in training mode tells what its functions drop, if it takes the same steps.
 
     Raises:
         ImportedError: the steps of the module depend on the number of samples.
@@ -55,6 +57,7 @@ def merged(two: Recording, three: Recording) -> Recorded:
     if len(two.calls) != len(three.calls):
         message = "the module takes other steps for 2 samples than for 3: it cannot be read"
         raise ImportedError(message)
+    drops = _drops(two, training)
     calls = []
     for one, other in zip(two.calls, three.calls, strict=True):
         if _mark(one) != _mark(other):
@@ -63,6 +66,7 @@ def merged(two: Recording, three: Recording) -> Recorded:
         args, kwargs = (
             _both(a, b) for a, b in ((one.args, other.args), (one.kwargs, other.kwargs))
         )
+        args, kwargs = drops.get(len(calls), (args, kwargs))
         calls.append(one._replace(args=args, kwargs=kwargs))
     shapes = [
         tuple(_number(a, b) for a, b in zip(one, other, strict=True))
@@ -71,6 +75,17 @@ def merged(two: Recording, three: Recording) -> Recorded:
     dtypes = [str(dtype).removeprefix("torch.") for dtype in two.dtypes]
     outputs = _both(two.outputs, three.outputs)
     return Recorded(calls, two.leaves, shapes, dtypes, two.places, outputs)
+
+
+def _drops(two: Recording, training: Recording | None) -> dict[int, tuple[Any, Any]]:
+    """Return the arguments of functions that drop values in training, by the number of the call."""
+    if training is None or [*map(_mark, two.calls)] != [*map(_mark, training.calls)]:
+        return {}
+    return {
+        number: (call.args, call.kwargs)
+        for number, call in enumerate(training.calls)
+        if call.path is None and "dropout" in _mark(call)[0]
+    }
 
 
 def _mark(call: Call) -> tuple[str, str | None, str]:

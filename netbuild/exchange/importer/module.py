@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netbuild.exchange.importer.network import Network
+    from netbuild.exchange.importer.recording import Recording
 
 
 def read(
@@ -38,13 +40,35 @@ def read(
     mode = {one: one.training for one in module.modules()}
     try:
         module.eval()
-        two, three = (record(module, batch(given, size, seed=size)) for size in BATCHES)
-        return lifted(Converter(merged(two, three), module).network(), module)
+        two, three = (record(_copy(module), batch(given, size, seed=size)) for size in BATCHES)
+        recorded = merged(two, three, _in_training(module, given))
+        return lifted(Converter(recorded, module).network(), module)
     except Gap as gap:
         raise ImportedError(str(gap)) from gap
     finally:
         for one, training in mode.items():
             one.training = training
+
+
+def _in_training(
+    module: nn.Module, given: Mapping[str, torch.Tensor]
+) -> Recording | None:
+    """Return a recording in training mode, if the module takes a batch of two samples there."""
+    other = _copy(module)
+    if other is module:
+        return None
+    try:
+        return record(other.train(), batch(given, BATCHES[0], seed=BATCHES[0]))
+    except Exception:  # noqa: BLE001  training may ask for what is not given, such as targets
+        return None
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    """Return a copy: some modules keep tensors of a call for the next one."""
+    try:
+        return copy.deepcopy(module)
+    except Exception:  # noqa: BLE001  a module may refuse to be copied for any reason
+        return module
 
 
 def named(

@@ -7,6 +7,7 @@ catalogue is one call; what it does inside is not looked at.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -104,9 +105,20 @@ def record(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> Recording:
     for name, tensor in module.named_buffers():
         recorder.leaf("buffer", name, tensor)
     with torch.no_grad(), _unchanged(module), recorder.watching():
-        result = module(*inputs.values()) if recorder.positional else module(**inputs)
+        result = call(module, inputs)
     recorder.found = recorder.found._replace(outputs=recorder.marked(result))
     return recorder.found
+
+
+def call(module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> Any:
+    """Call a module with inputs: by name where its `forward` has these names."""
+    known = inspect.signature(module.forward).parameters
+    if all(name in known and known[name].kind in _BY_NAME for name in inputs):
+        return module(**inputs)
+    return module(*inputs.values())
+
+
+_BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
 @contextlib.contextmanager
@@ -128,7 +140,6 @@ class _Recorder(TorchFunctionMode):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        self.positional = True
         self.found = Recording([], {}, [], [], {}, None)
         self.names: dict[int, list[str]] = {}
         for name, one in module.named_modules(remove_duplicate=False):

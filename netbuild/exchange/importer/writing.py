@@ -235,12 +235,17 @@ class Writer:
             needs = isinstance(member, Group) and previous is None
             return _NOTHING if needs else None
         named = _needs_names(member)
-        if len(reads) == 1 and reads[0][1] == previous and not named:
+        if len(reads) == 1 and reads[0][1] == previous and not named and not _may_read(member):
             return None
         if named:
             return {own: _wire(ref) for own, ref in reads}
         wires = [_wire(ref) for _, ref in reads]
         return wires[0] if len(wires) == 1 else wires
+
+
+def _may_read(member: Member) -> bool:
+    """Whether a member reads nothing unless its inputs are written, as a Constant does."""
+    return not isinstance(member, Group) and member.type == "Constant"
 
 
 #: A stack that reads nothing still names an input, where nothing stands before it.

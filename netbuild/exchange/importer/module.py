@@ -50,9 +50,7 @@ def read(
             one.training = training
 
 
-def _in_training(
-    module: nn.Module, given: Mapping[str, torch.Tensor]
-) -> Recording | None:
+def _in_training(module: nn.Module, given: Mapping[str, torch.Tensor]) -> Recording | None:
     """Return a recording in training mode, if the module takes a batch of two samples there."""
     other = _copy(module)
     if other is module:

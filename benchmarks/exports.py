@@ -1,13 +1,15 @@
-"""All networks of configs/ as ONNX files and as programs of torch, each compared with its network.
+"""All networks of configs/ in each format of a program, each compared with its network.
 
     python -m benchmarks.exports                    prints a table in Markdown
     python -m benchmarks.exports --write            writes it into docs/deploy.md
     python -m benchmarks.exports --only lenet gru   exports these alone
+    python -m benchmarks.exports --time 11          times export against torch.onnx.export alone
 
-The networks have their first weights. Each file is run for batches of 1, 2 and 5 samples. The
-difference is the largest one of all outputs. Networks of configs/torchvision/ are exported with
-`--torchvision`; some of them need 10 GiB of memory. Each export has its own process, so a failure
-spoils one line only.
+The networks have their first weights. Each file is run for batches of 1, 2 and 5 samples, and its
+names are compared: those of the inputs and outputs, or of the tensors. The differences are the
+largest ones of all outputs. A network that draws noise takes it as an input. Networks of
+configs/torchvision/ are exported with `--torchvision`; some of them need 10 GiB of memory. Each
+network has its own process, so a failure spoils one line only.
 """
 
 from __future__ import annotations
@@ -17,48 +19,60 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import get_args
+
+from netbuild.exchange.export import Format
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "deploy.md"
 MARK = "<!-- exports -->\n"
-#: The most seconds of an export.
-MOST = 600
+#: The formats of a program, with the heads of their columns.
+FORMATS = {"onnx": "ONNX", "pt2": "program of torch", "python": "Python source"}
+#: The most seconds for a network.
+MOST = 900
 
 _ONE = """
 import json, sys, netbuild
-try:
-    made = netbuild.export(sys.argv[1], sys.argv[2], sys.argv[3])
-except netbuild.NetbuildError as error:
-    print(json.dumps({"problem": str(error)}))
-else:
-    print(json.dumps({"difference": made.difference, "draws": made.draws, "bytes": made.bytes}))
+place, folder, *kinds = sys.argv[1:]
+for kind in kinds:
+    for noise in (False, True):
+        try:
+            how = {"noise_as_input": True} if noise else {}
+            made = netbuild.export(place, kind, f"{folder}/net.{kind}", **how)
+        except netbuild.NetbuildError as error:
+            told = {"problem": str(error)}
+            break
+        told = {"differences": made.differences, "draws": made.draws, "noise": made.noise}
+        if not made.draws or kind == "python":
+            break
+    print(json.dumps([kind, told]), flush=True)
 """
 
 
-def exported(file: Path, kind: str, folder: str) -> str:
-    """Export a network, and return what a cell of the table says."""
-    to = Path(folder) / f"net.{kind}"
-    command = [sys.executable, "-c", _ONE, str(file), kind, str(to)]
-    start = time.perf_counter()
+def exported(file: Path, kinds: list[str], folder: str) -> list[str]:
+    """Export a network in some formats, and return the cells of its line."""
+    command = [sys.executable, "-c", _ONE, str(file), folder, *kinds]
     try:
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=MOST, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"not within {MOST} s"
-    to.unlink(missing_ok=True)
-    if done.returncode:
-        return f"**failed**: {done.stderr.strip().splitlines()[-1][:100]}"
-    told = json.loads(done.stdout.splitlines()[-1])
-    if "problem" in told:
-        return told["problem"].removeprefix(f"{file}:").removeprefix(str(file))
-    seconds = time.perf_counter() - start
-    if told["difference"] is None:
-        return f"ran; {told['draws']} draws noise"
-    noise = f", without the noise of {told['draws']}" if told["draws"] else ""
-    return f"{told['difference']:.1e}{noise} ({seconds:.0f} s)"
+        return [f"not within {MOST} s"] * len(kinds)
+    found = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+    failure = {"problem": "**failed**: " + (done.stderr.strip().splitlines() or [""])[-1][:100]}
+    return [_cell(found.get(kind, failure), file) for kind in kinds]
+
+
+def _cell(told: dict[str, object], file: Path) -> str:
+    problem, differences = told.get("problem"), told.get("differences")
+    if problem is not None:
+        return str(problem).removeprefix(f"{file}:")
+    if not isinstance(differences, dict) or not differences:
+        return f"names equal; run; {told['draws']} draws noise"
+    values = ", ".join(f"{value:.0e}" if value else "0" for value in differences.values())
+    noise = "; noise as input" if told["noise"] else ""
+    return f"names equal; {values}{noise}"
 
 
 def main() -> None:
@@ -71,15 +85,17 @@ def main() -> None:
     files = sorted((ROOT / "configs").glob("*.yaml"))
     if options.torchvision:
         files += sorted((ROOT / "configs" / "torchvision").glob("*.yaml"))
-    lines = ["| network | ONNX | program of torch |", "|---|---|---|"]
+    kinds = [kind for kind in FORMATS if kind in get_args(Format)]
+    heads = " | ".join(FORMATS[kind] for kind in kinds)
+    lines = [f"| network | {heads} |", "|---" * (len(kinds) + 1) + "|"]
     print("\n".join(lines), flush=True)
     for file in files:
         name = str(file.relative_to(ROOT / "configs").with_suffix(""))
         if options.only and name not in options.only:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            cells = [exported(file.relative_to(ROOT), kind, folder) for kind in ("onnx", "pt2")]
-        lines.append(f"| `{name}` | {cells[0]} | {cells[1]} |")
+            cells = exported(file.relative_to(ROOT), kinds, folder)
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     if options.write:
         page, _, _ = PAGE.read_text("utf-8").partition(MARK)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: A file that was loaded: it returns the outputs of a batch.
 Loaded: TypeAlias = "Callable[[Sequence[torch.Tensor]], tuple[torch.Tensor, ...]]"
+#: What judges an output by its name, its values in the network, and its values in the file. It
+#: returns the largest difference, or raises.
+Rule: TypeAlias = "Callable[[str, torch.Tensor, torch.Tensor], float]"
 
 #: The numbers of samples in the batches that are compared.
 SIZES = (1, 2, 5)
@@ -25,15 +28,18 @@ SIZES = (1, 2, 5)
 TOLERANCE = 1e-4
 
 
-def largest_difference(program: Program, file: Loaded, sizes: tuple[int, ...]) -> float | None:
-    """Return the largest difference between a file and its network; None if all outputs have noise.
+def differences(
+    program: Program, file: Loaded, sizes: tuple[int, ...], rule: Rule | None = None
+) -> dict[int, float]:
+    """Return the largest difference between a file and its network for each size of a batch.
 
-    Of an output with noise only the shape is compared: two draws differ.
+    Of an output with noise only the shape is compared: two draws differ. If all outputs have noise,
+    nothing is returned. `rule` judges an output; it is `within_tolerance` if left out.
 
     Raises:
         ExportError: the file gives another number of outputs, other shapes, or other values.
     """
-    differences: list[float] = []
+    found: dict[int, float] = {}
     for x in each(program, sizes):
         expected, came = program(x), file(x)
         noisy = _noisy(program, x, expected)
@@ -45,8 +51,18 @@ def largest_difference(program: Program, file: Loaded, sizes: tuple[int, ...]) -
                 shapes = f"{times(tuple(theirs.shape))}, and the network {times(tuple(ours.shape))}"
                 raise ExportError(f"for {len(x[0])} samples the file gives {name} as {shapes}")
             if name not in noisy:
-                differences.append(_difference(name, ours, theirs))
-    return max(differences, default=None)
+                difference = (rule or within_tolerance)(name, ours, theirs)
+                found[len(x[0])] = max(difference, found.get(len(x[0]), 0.0))
+    return found
+
+
+def largest_difference(program: Program, file: Loaded, sizes: tuple[int, ...]) -> float | None:
+    """Return the largest difference between a file and its network; None if all outputs have noise.
+
+    Raises:
+        ExportError: the file gives another number of outputs, other shapes, or other values.
+    """
+    return max(differences(program, file, sizes).values(), default=None)
 
 
 def _noisy(
@@ -59,7 +75,7 @@ def _noisy(
     return frozenset(name for name, one, other in pairs if not torch.equal(one, other))
 
 
-def _difference(name: str, ours: torch.Tensor, theirs: torch.Tensor) -> float:
+def within_tolerance(name: str, ours: torch.Tensor, theirs: torch.Tensor) -> float:
     """Return the largest difference of an output.
 
     Raises:

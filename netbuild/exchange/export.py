@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from netbuild.diagnostics.exceptions import ExportError
-from netbuild.exchange import onnx_file, torch_file
-from netbuild.exchange.comparing import SIZES, largest_difference
+from netbuild.exchange import onnx_file, python_file, torch_file
+from netbuild.exchange.comparing import SIZES, differences
 from netbuild.exchange.program import PARTS, Program, program
 from netbuild.exchange.samples import samples
 from netbuild.runs import held
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-Format: TypeAlias = Literal["onnx", "pt2", "safetensors"]
+    from netbuild.exchange.quantizing import Quantized, Source
+
+Format: TypeAlias = Literal["onnx", "pt2", "python", "safetensors"]
 
 
 class Exported(NamedTuple):
@@ -23,7 +26,8 @@ class Exported(NamedTuple):
 
     `sizes` are the batches for which the file was compared; none if it was not. `difference` is the
     largest one between the file and the network; None if all outputs have noise, or if nothing was
-    compared. `draws` is the path of a layer that draws noise.
+    compared. `draws` is the path of a layer that draws noise. `differences` are the largest ones of
+    each size of a batch. `noise` are the inputs for noise, and `quantized` what 8 bits cost.
     """
 
     path: Path
@@ -33,6 +37,9 @@ class Exported(NamedTuple):
     difference: float | None
     draws: str | None
     outputs: tuple[str, ...]
+    differences: Mapping[int, float] = MappingProxyType({})
+    noise: tuple[str, ...] = ()
+    quantized: Quantized | None = None
 
 
 def export(  # noqa: PLR0913  the options of a command
@@ -46,6 +53,9 @@ def export(  # noqa: PLR0913  the options of a command
     include: Sequence[str] = (),
     opset: int | None = None,
     verify: bool = True,
+    noise_as_input: bool = False,
+    quantize: Literal["int8"] | None = None,
+    train: bool = False,
 ) -> Exported:
     """Write the network of a run, or of a config, in another format, and compare the file with it.
 
@@ -55,7 +65,8 @@ def export(  # noqa: PLR0913  the options of a command
 
     Args:
         place: the folder of a run, or a config.
-        format: `onnx`; `pt2`, a program of torch.export; `safetensors`, the weights alone.
+        format: `onnx`; `pt2`, a program of torch.export; `python`, classes of torch without
+            weights; `safetensors`, the weights alone.
         path: the file that is written.
         checkpoint: `best` or `last`, of a run.
         weights: a file of weights in place of the checkpoint. A config has its
@@ -64,16 +75,28 @@ def export(  # noqa: PLR0913  the options of a command
         include: parts of a prediction within the file: `normalize`, `softmax`.
         opset: the version of ONNX's operators; None for torch's default.
         verify: whether the file is compared.
+        noise_as_input: whether the noise that the network draws becomes further inputs.
+        quantize: `int8` gives a file of ONNX weights of 8 bits, and measures on the validation
+            samples what they cost.
+        train: whether Python source also trains the network as the config does.
 
     Raises:
-        ConfigError: the config has faults.
+        ConfigError: the config has faults, or has no data for what is quantised.
         ExportError: the format cannot hold the network, or the file differs from the network.
         TrainingError: there is no run, or no such checkpoint.
         OSError: the file cannot be written.
     """
     _expect_parts(include, format)
-    made = program(place, checkpoint, weights=weights, include=include)
-    return _kept(made, Path(path), _Wanted(format, batch, opset, verify=verify))
+    wanted = _Wanted(format, batch, opset, verify, noise_as_input, train)
+    _expect_options(wanted, quantize)
+    source = None
+    if quantize:
+        from netbuild.exchange.quantizing import Source  # it imports all of training
+
+        source = Source(Path(place), checkpoint, Path(weights) if weights else None)
+        source.expect_samples()
+    made = program(place, checkpoint, weights=weights, include=include, noise=noise_as_input)
+    return _kept(made, Path(path), wanted, source)
 
 
 class _Wanted(NamedTuple):
@@ -83,6 +106,8 @@ class _Wanted(NamedTuple):
     batch: int | None
     opset: int | None
     verify: bool
+    noise: bool = False
+    train: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -103,25 +128,54 @@ def _expect_parts(include: Sequence[str], format: Format) -> None:  # noqa: A002
         raise ExportError(f"{unknown} cannot be included: the parts are {' and '.join(PARTS)}")
     if include and format == "safetensors":
         raise ExportError("safetensors holds weights alone: nothing is included in it")
+    if include and format == "python":
+        raise ExportError("Python source is the network alone: nothing is included in it")
 
 
-def _kept(made: Program, path: Path, wanted: _Wanted) -> Exported:
+def _expect_options(wanted: _Wanted, quantize: str | None) -> None:
+    """Refuse options that a format does not have.
+
+    Raises:
+        ExportError: names the option.
+    """
+    if quantize is not None and quantize != "int8":
+        raise ExportError(f"quantize is int8, not {quantize}")
+    if quantize and wanted.format != "onnx":
+        raise ExportError("quantize is for onnx only")
+    if quantize and not wanted.verify:
+        raise ExportError("quantize measures the file: it excludes no-verify")
+    if wanted.noise and wanted.format == "safetensors":
+        raise ExportError("safetensors holds weights alone: it has no inputs")
+    if wanted.format == "python" and (wanted.noise or wanted.batch):
+        raise ExportError("Python source draws its noise, and takes batches of any size")
+    if wanted.train and wanted.format != "python":
+        raise ExportError("train is for Python source only")
+
+
+def _kept(made: Program, path: Path, wanted: _Wanted, source: Source | None) -> Exported:
     """Write a file beside its place, compare it, and put it there."""
     programs = wanted.format != "safetensors"
-    if programs:
+    if programs and wanted.format != "python":
         _expect_recordable(made)
     if not wanted.verify:
         made.about["verified"] = "no"
-    beside = path.with_name(f".{path.name}.new")
+    beside, smaller = (path.with_name(f".{path.name}{end}.new") for end in ("", ".int8"))
+    quantized = None
     try:
-        difference = (_recorded if programs else _weights)(made, beside, wanted)
+        found = (_recorded if programs else _weights)(made, beside, wanted)
+        if source:
+            quantized, found = _quantized(made, beside, smaller, wanted, source)
+            smaller.replace(beside)
         size = beside.stat().st_size
         held.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+        smaller.unlink(missing_ok=True)
     parameters = sum(p.numel() for p in made.module.parameters())
     draws = made.draws if programs else None
-    return Exported(path, size, parameters, wanted.sizes, difference, draws, made.outputs)
+    largest = max(found.values(), default=None)
+    about = (found, (*made.noise,), quantized)
+    return Exported(path, size, parameters, wanted.sizes, largest, draws, made.outputs, *about)
 
 
 def _expect_recordable(made: Program) -> None:
@@ -140,17 +194,21 @@ def _expect_recordable(made: Program) -> None:
             raise ExportError(message)
 
 
-def _weights(made: Program, beside: Path, wanted: _Wanted) -> float | None:
-    """Write the weights alone, and return the largest difference; None if nothing is compared."""
+def _weights(made: Program, beside: Path, wanted: _Wanted) -> dict[int, float]:
+    """Write the weights alone, and return the largest difference; none if nothing is compared."""
     torch_file.write_weights(made, beside)
     if not wanted.verify:
-        return None
+        return {}
     torch_file.compare_weights(made, beside)
-    return 0.0
+    return {0: 0.0}
 
 
-def _recorded(made: Program, beside: Path, wanted: _Wanted) -> float | None:
-    """Write a program, and return the largest difference; None if nothing is compared."""
+def _recorded(made: Program, beside: Path, wanted: _Wanted) -> dict[int, float]:
+    """Write a program, and return the largest differences; none if nothing is compared."""
+    if wanted.format == "python":
+        python_file.write(made, beside, train=wanted.train)
+        file = python_file.load(beside, made)
+        return differences(made, file, wanted.sizes) if wanted.verify else {}
     # A batch of 1 would be recorded as an axis that is always 1.
     x = samples(made, wanted.batch or 2)
     fixed = wanted.batch is not None
@@ -160,4 +218,29 @@ def _recorded(made: Program, beside: Path, wanted: _Wanted) -> float | None:
     else:
         torch_file.write(made, x, beside, fixed=fixed)
         read = torch_file.load
-    return largest_difference(made, read(beside), wanted.sizes) if wanted.verify else None
+    return differences(made, read(beside, made), wanted.sizes) if wanted.verify else {}
+
+
+def _quantized(
+    made: Program, path: Path, smaller: Path, wanted: _Wanted, source: Source
+) -> tuple[Quantized, dict[int, float]]:
+    """Write a file with weights of 8 bits, and measure what they cost.
+
+    The parts around the network are not quantised. The samples of a validation stand behind them,
+    so a file without these parts is measured.
+    """
+    from netbuild.exchange import quantizing
+
+    quantizing.quantize(path, smaller)
+    rule = quantizing.Deviation()
+    found = differences(made, onnx_file.load(smaller, made), wanted.sizes, rule)
+    size = path.stat().st_size
+    bare, measured = made, smaller
+    if made.included:
+        bare, measured = made.bare(), path
+        _recorded(bare, path, wanted)
+        quantizing.quantize(path, path)
+    forward = quantizing.running(measured, bare)
+    cost = quantizing.Quantized(source.measured(), source.measured(forward), size, rule.largest)
+    quantizing.mark(smaller, made.about | quantizing.told(cost))
+    return cost, found

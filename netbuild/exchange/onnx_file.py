@@ -41,12 +41,14 @@ def write(
     axes = None if fixed else program.axes(_BATCH)
     try:
         with quiet():
+            inputs, noise = program.arguments(x)
             made = torch.onnx.export(
                 program.module,
-                x,
+                inputs,
+                kwargs=noise,
                 dynamo=True,
                 verbose=False,
-                input_names=[*program.inputs],
+                input_names=[*program.given],
                 output_names=[*program.outputs],
                 dynamic_shapes=axes,
                 opset_version=opset,
@@ -83,9 +85,21 @@ def _tidy(model: Any, about: dict[str, str]) -> None:
     model.metadata_props.update(about)
 
 
-def load(path: Path) -> Loaded:
-    """Load a file with onnxruntime, on the processor."""
-    return load_with_texts(path)[0]
+def load(path: Path, program: Program) -> Loaded:
+    """Load the file of a network with onnxruntime, on the processor.
+
+    Raises:
+        ExportError: onnxruntime does not take the file, or its inputs or outputs have other names.
+    """
+    session = _session(path)
+    for what, wanted, one in (
+        ("inputs", program.given, session.get_inputs()),
+        ("outputs", program.outputs, session.get_outputs()),
+    ):
+        came = tuple(value.name for value in one)
+        if came != wanted:
+            raise ExportError(f"the {what} of the file are {', '.join(came)}, not those asked for")
+    return _running(session)
 
 
 def load_with_texts(path: Path) -> tuple[Loaded, dict[str, str]]:
@@ -95,13 +109,36 @@ def load_with_texts(path: Path) -> tuple[Loaded, dict[str, str]]:
         ExportError: onnxruntime does not take the file.
     """
     session = _session(path)
-    names = [one.name for one in session.get_inputs()]
+    return _running(session), session.get_modelmeta().custom_metadata_map
 
-    def outputs(x: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+
+def _running(session: Any) -> Loaded:
+    """Return a function that runs a file.
+
+    If the file takes batches of one size only, a batch is cut up, and the last part is filled up.
+    """
+    inputs = session.get_inputs()
+    names = [one.name for one in inputs]
+    size = inputs[0].shape[0]
+
+    def run(x: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         given = {name: one.numpy() for name, one in zip(names, x, strict=True)}
         return tuple(map(torch.from_numpy, session.run(None, given)))
 
-    return outputs, session.get_modelmeta().custom_metadata_map
+    def outputs(x: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        count = len(x[0])
+        if not isinstance(size, int) or count == size:
+            return run(x)
+        found = []
+        for start in range(0, count, size):
+            part = [one[start : start + size] for one in x]
+            lacking = size - len(part[0])
+            found.append(
+                run([torch.cat([one, one[:1].repeat_interleave(lacking, 0)]) for one in part])
+            )
+        return tuple(torch.cat(each)[:count] for each in zip(*found, strict=True))
+
+    return outputs
 
 
 def _session(path: Path) -> Any:

@@ -14,6 +14,7 @@ from netbuild.components.datasets.errors import DataError
 from netbuild.config.load import read
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange import onnx_file
+from netbuild.exchange.noise import Noise
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.prediction.trained import Trained
 
@@ -42,8 +43,10 @@ def exported(path: str | Path) -> Trained:
     graph = trace(config._replace(data=None))
     included = about.get("included", "").split(",")
 
+    noise = _noise(path, about)
+
     def forward(*x: torch.Tensor) -> Any:
-        y = run(x)
+        y = run([*x, *(one.drawn(len(x[0])) for one in noise)])
         return y[0] if len(y) == 1 else y
 
     if "normalize" in included:
@@ -63,6 +66,15 @@ def _values(path: Path, about: Mapping[str, str], name: str) -> Any:
         return json.loads(about.get(name, "{}"))
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{path} was changed: its {name} is not JSON") from error
+
+
+def _noise(path: Path, about: Mapping[str, str]) -> list[Noise]:
+    """Return the noise that a file takes behind its inputs."""
+    told = _values(path, about, "noise")
+    try:
+        return [Noise("", tuple(map(int, one["shape"])), one["values"]) for one in told.values()]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ExportError(f"{path} was changed: its noise cannot be read") from error
 
 
 def _with_kept(path: Path, config: Config, kept: Any) -> Config:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -22,6 +23,7 @@ from netbuild.config.load import load
 from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import ExportError
+from netbuild.exchange.noise import WithNoise, noise_inputs
 from netbuild.runs.folder import Run
 from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.prediction.network import network
@@ -29,10 +31,11 @@ from netbuild.training.prediction.trained import learned_module
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netbuild.components.tensor import Tensor
     from netbuild.config.config import Config
+    from netbuild.exchange.noise import Noise
     from netbuild.graph.graph import Graph
     from netbuild.training.data.batches import Transform
     from netbuild.training.data.scaling import Scale
@@ -46,13 +49,15 @@ class Program(NamedTuple):
     """A network in evaluation, on the CPU.
 
     `about` are the texts that the file keeps about it. `included` are the parts around the network
-    that the module has, of `PARTS`.
+    that the module has, of `PARTS`. `noise` is what it takes as further inputs in place of drawing
+    it, by their names.
     """
 
     graph: Graph
     module: nn.Module
     included: tuple[str, ...]
     about: dict[str, str]
+    noise: Mapping[str, Noise] = MappingProxyType({})
 
     @property
     def inputs(self) -> dict[str, Tensor]:
@@ -68,20 +73,44 @@ class Program(NamedTuple):
         return tuple(n if n not in self.inputs else f"{n}_output" for n in self.graph.outputs)
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """The names of all inputs of the file: those of the network, and its noise."""
+        return (*self.inputs, *self.noise)
+
+    @property
     def draws(self) -> str | None:
         """The path of a layer that draws random numbers in evaluation; None without."""
+        if self.noise:
+            return None
         drawing = (r for r in self.graph.rows if r.is_built and r.layer.draws)
         return next((row.path for row in drawing if not row.layer.switches), None)
 
-    def axes(self, batch: Any) -> tuple[Any, ...]:
+    def bare(self) -> Program:
+        """Return the network without the parts around it."""
+        around = self.module.network if self.noise else self.module
+        assert isinstance(around, Around)
+        bare = self._replace(module=around.network.eval(), included=(), noise={})
+        return with_noise(bare) if self.noise else bare
+
+    def axes(self, batch: Any) -> Any:
         """Return a mark for axis 0 of each input, as `torch.export` wants them of the module."""
         each = tuple({0: batch} for _ in self.inputs)
+        if self.noise:
+            return {"given": each} | {name: {0: batch} for name in self.noise}
         return (each,) if isinstance(self.module, Around) else each  # its `forward` takes `*x`
+
+    def arguments(
+        self, x: Sequence[torch.Tensor]
+    ) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
+        """Return a batch as the arguments of the module: inputs by position, and noise by name."""
+        count = len(self.inputs)
+        return tuple(x[:count]), dict(zip(self.noise, x[count:], strict=True))
 
     def __call__(self, x: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Return the outputs of a batch."""
         with torch.no_grad():
-            y = self.module(*x)
+            inputs, noise = self.arguments(x)
+            y = self.module(*inputs, **noise)
         return (y,) if isinstance(y, torch.Tensor) else tuple(y)
 
 
@@ -91,14 +120,16 @@ def program(
     *,
     weights: str | Path | None = None,
     include: Sequence[str] = (),
+    noise: bool = False,
 ) -> Program:
     """Return the network of a run, or of a config with a file of weights.
 
-    A config without a file of weights has torch's first weights, or those of its `pretrained`.
+    A config without a file of weights has torch's first weights, or those of its `pretrained`. With
+    `noise`, it takes what it would draw as further inputs.
 
     Raises:
         ConfigError: the config has faults, or the weights do not fit it.
-        ExportError: a part cannot be included.
+        ExportError: a part cannot be included, or the noise cannot be an input.
         TrainingError: the folder is no run, or it has no such checkpoint.
     """
     place = Path(place)
@@ -110,7 +141,20 @@ def program(
     module, learned = learned_module(graph, _CPU, run, stored)
     if include:
         module = Around(module, config, graph, include, learned)
-    return Program(graph, module.eval(), tuple(include), _about(config, run, include))
+    made = Program(graph, module.eval(), tuple(include), _about(config, run, include))
+    return with_noise(made) if noise else made
+
+
+def with_noise(made: Program) -> Program:
+    """Return a network that takes what it would draw as further inputs.
+
+    Raises:
+        ExportError: it draws nothing, or something that cannot be an input.
+    """
+    noise = noise_inputs(made.graph, {*made.inputs, *made.outputs})
+    told = {name: {"shape": one.shape, "values": one.values} for name, one in noise.items()}
+    about = made.about | {"noise": json.dumps(told)}
+    return made._replace(module=WithNoise(made.module, noise).eval(), about=about, noise=noise)
 
 
 def _about(config: Config, run: Run, include: Sequence[str]) -> dict[str, str]:

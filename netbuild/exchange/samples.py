@@ -22,6 +22,8 @@ _MOST = 1000
 def samples(program: Program, size: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
     """Return a batch of random samples for which all outputs are finite, each (size, *input).
 
+    Behind the inputs stands the noise, where it is an input.
+
     Numbers are normally distributed, or from 0 to 1 where the file normalises them. Whole numbers
     are within the bounds of the layers that look something up by them. A mask hides a part of its
     places, or none.
@@ -54,7 +56,8 @@ def _drawn(program: Program, size: int, seed: int, *, masked: bool) -> tuple[tor
         kind: torch.dtype = getattr(torch, x.dtype)
         return torch.randint(least, most + 1, shape, generator=generator).to(kind)
 
-    return tuple(draw(name, x) for name, x in program.inputs.items())
+    noise = [one.drawn(size, generator) for one in program.noise.values()]
+    return (*(draw(name, x) for name, x in program.inputs.items()), *noise)
 
 
 def _bounds(program: Program) -> dict[str, tuple[int, int]]:

@@ -26,7 +26,10 @@ def write(program: Program, x: tuple[torch.Tensor, ...], path: Path, *, fixed: b
     axes = None if fixed else program.axes(torch.export.Dim.DYNAMIC)
     try:
         with quiet():
-            made = torch.export.export(program.module, x, dynamic_shapes=axes, strict=False)
+            inputs, noise = program.arguments(x)
+            made = torch.export.export(
+                program.module, inputs, noise, dynamic_shapes=axes, strict=False
+            )
             for node in made.graph.nodes:  # the lines of Python that made it, with their paths
                 node.meta.pop("stack_trace", None)
             torch.export.save(made, str(path), extra_files=dict(program.about))
@@ -34,13 +37,22 @@ def write(program: Program, x: tuple[torch.Tensor, ...], path: Path, *, fixed: b
         raise ExportError(f"torch.export cannot hold the network: {reason(error)}") from error
 
 
-def load(path: Path) -> Loaded:
-    """Load a program."""
-    module = torch.export.load(str(path)).module()
+def load(path: Path, program: Program) -> Loaded:
+    """Load the file of a program.
+
+    Raises:
+        ExportError: its tensors have other names than those of the network.
+    """
+    with path.open("rb") as file:  # of a path, torch expects that it ends with .pt2
+        loaded = torch.export.load(file)
+    if loaded.state_dict.keys() != program.module.state_dict().keys():
+        raise ExportError("the tensors of the file have other names than those of the network")
+    module = loaded.module()
 
     def outputs(x: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         with torch.no_grad():
-            y = module(*x)
+            inputs, noise = program.arguments(x)
+            y = module(*inputs, **noise)
         return (y,) if isinstance(y, torch.Tensor) else tuple(y)
 
     return outputs

@@ -164,13 +164,15 @@ def evaluate(
     split: str = "validation",
     set: Sequence[str] = (),  # noqa: A002  the option's name
     warn: Callable[[str], object] | None = None,
+    forward: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
     """Return the loss, and the metrics, of a run's checkpoint `best` or `last`.
 
     `split` is `validation`, `test`, `train` or another split of the source. The names of what is
     measured begin with it: `test_loss`; those of the validation begin with `val`. `set` changes
     the config of the run, such as `data.Csv.file=new.csv`. `warn` gets a sentence for each input
-    whose samples lie far from those that have trained.
+    whose samples lie far from those that have trained. `forward` computes the outputs in place of
+    the network.
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
@@ -185,7 +187,7 @@ def evaluate(
     trainer = _validating(trainable(found.with_kept(config)), found, split)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
-    return _validated(trainer, split, warn)
+    return _validated(trainer, split, warn, forward)
 
 
 def evaluate_weights(
@@ -194,10 +196,11 @@ def evaluate_weights(
     *,
     split: str = "validation",
     warn: Callable[[str], object] | None = None,
+    forward: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
     """Return the loss, and the metrics, of a config's network with a file's weights.
 
-    `split` and `warn` are the same as in `evaluate`.
+    `split`, `warn` and `forward` are the same as in `evaluate`.
 
     Raises:
         ConfigError: the config has faults, its data cannot be read, or the file has other tensors.
@@ -210,7 +213,7 @@ def evaluate_weights(
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
     trainer = _validating(graph, run.run_with(weights), split)
-    return _validated(trainer, split, warn)
+    return _validated(trainer, split, warn, forward)
 
 
 def _expect_unseen(before: Config, after: Config, split: str) -> None:
@@ -234,8 +237,13 @@ def _expect_unseen(before: Config, after: Config, split: str) -> None:
 
 
 def _validated(
-    trainer: Trainer, split: str, warn: Callable[[str], object] | None
+    trainer: Trainer,
+    split: str,
+    warn: Callable[[str], object] | None,
+    forward: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
+    if forward:
+        trainer.learner.validation = forward
     if warn:
         for note in trainer.notes:
             warn(note)

@@ -66,4 +66,4 @@ def name_of(function: Any) -> str:
         return name[3:-2]
     if name.startswith("__") and name.endswith("__"):
         return name[2:-2]
-    return name[:-1] if name.endswith("_") else name
+    return name.removesuffix("_")

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from netbuild.builder import module as builder
+from netbuild.checks.indices import lookups
 from netbuild.checks.trace import infer
 from netbuild.config.load import read as read_config
 from netbuild.diagnostics.exceptions import ConfigError, ImportedError
-from netbuild.exchange.importer.folding import config_text
+from netbuild.exchange.importer.folding import config_of
 from netbuild.exchange.importer.module import named, read
 from netbuild.exchange.importer.recording import call
 from netbuild.exchange.importer.sampling import batch
+from netbuild.runs import held
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from torch import nn
 
@@ -35,15 +38,16 @@ _LISTED = 5
 class Imported(NamedTuple):
     """A config, and how far its outputs are from the module's.
 
-    `difference` is None if a gap or noise left nothing to compare. `gaps` are the paths and the
-    reasons of what a config cannot hold, and `notes` are sentences about names in `state_dict()`.
+    `difference` is None if gaps left nothing to compare. `training` tells whether training was
+    compared too. `gaps` are sentences about what a config cannot hold, and `notes` are sentences
+    about names in `state_dict()`.
     """
 
     text: str
     network: Network
-    difference: float | None
-    training: bool
-    gaps: tuple[tuple[str, str], ...]
+    difference: float | None = None
+    training: bool = False
+    gaps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -74,12 +78,10 @@ def imported(
     """Return the config of a module with what the comparison found; it raises as `from_module`."""
     given = named(module, inputs)
     network = read(module, given)
-    text = config_text(network)
-    gaps = tuple((node.path, node.gap) for node in network.nodes if node.gap)
-    if gaps:
-        return Imported(text, network, None, training=False, gaps=gaps)
-    graph = _graph(text)
-    return compared(Imported(text, network, None, training=False, gaps=()), graph, module, given)
+    made = config_of(network)
+    if made.gaps:
+        return Imported(made.text, network, gaps=made.gaps)
+    return compared(Imported(made.text, network), _graph(made.text), module, given)
 
 
 def _graph(text: str) -> Graph:
@@ -109,6 +111,7 @@ def compared(
     """
     built = builder.module(graph)
     notes = _load(built, module, graph)
+    given = _within(graph, given)
     mode = {one: one.training for one in module.modules()}
     try:
         difference = _largest(built.eval(), module.eval(), given, SIZES)
@@ -117,8 +120,32 @@ def compared(
             one.training = training_
     draws = any(row.layer.draws for row in graph.rows if row.is_built)
     gap = None if draws else _in_training(built, module, given)
-    gaps = found.gaps if gap is None else (("", gap),)
-    return found._replace(difference=difference, training=not draws, notes=notes, gaps=gaps)
+    found = found._replace(difference=difference, training=not draws, notes=notes)
+    if gap is None:
+        return found
+    made = config_of(found.network._replace(notes=(*found.network.notes, gap)))
+    return found._replace(text=made.text, gaps=made.gaps)
+
+
+def _within(graph: Graph, given: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return samples whose whole numbers reach the bounds of the layers that look them up."""
+    found = dict(given)
+    for one in lookups(graph):
+        x = found.get(one.value.port) if not one.value.path else None
+        if x is not None and not x.is_floating_point() and x.numel() > 1:
+            least, most = max(one.lookup.least, 0), one.lookup.most
+            wide = x.clone()
+            wide.view(-1)[0], wide.view(-1)[1] = int(least), int(most)
+            found[one.value.port] = wide
+    return found
+
+
+def write_weights(module: nn.Module, path: Path) -> None:
+    """Write the weights of a module to a file of safetensors, completely or not at all."""
+    from safetensors.torch import save
+
+    tensors = {name: one.detach().clone().contiguous() for name, one in module.state_dict().items()}
+    held.write(path, save(tensors))
 
 
 def _load(built: nn.Module, module: nn.Module, graph: Graph) -> tuple[str, ...]:
@@ -215,9 +242,10 @@ def _in_training(
 ) -> str | None:
     """Compare both in training mode, on copies; return why they differ."""
     try:
-        theirs = copy.deepcopy(module).train()
         x = batch(given, SIZES[-1], seed=0)
-        first, second = (_outputs(theirs, x, by_name=True, seed=seed) for seed in (0, 1))
+        first, second = (
+            _outputs(copy.deepcopy(module).train(), x, by_name=True, seed=seed) for seed in (0, 1)
+        )
     except Exception:  # noqa: BLE001  it may refuse copies, or ask for more in training
         return None
     if not all(map(torch.equal, first, second)):

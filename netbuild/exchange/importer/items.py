@@ -162,7 +162,7 @@ _READ: dict[tuple[str, str], Callable[[Any], Any]] = {
 
 def _nested(module: Any, field: str) -> Any:
     """Return the item that a field holds, as YAML holds it."""
-    inner = getattr(module, "layers")[0] if field.endswith("_layer") else getattr(module, field)
+    inner = module.layers[0] if field.endswith("_layer") else getattr(module, field)
     if inner is None:
         return None
     name = type(inner).__name__

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from netbuild.diagnostics.exceptions import ImportedError
-from netbuild.exchange.importer.converting import Converter
+from netbuild.exchange.importer.converting import network
 from netbuild.exchange.importer.layouts import Gap
 from netbuild.exchange.importer.lifting import lifted
 from netbuild.exchange.importer.merging import BATCHES, merged
@@ -40,14 +40,30 @@ def read(
     mode = {one: one.training for one in module.modules()}
     try:
         module.eval()
-        two, three = (record(_copy(module), batch(given, size, seed=size)) for size in BATCHES)
+        two, three = (_recorded(_copy(module), given, size) for size in BATCHES)
         recorded = merged(two, three, _in_training(module, given))
-        return lifted(Converter(recorded, module).network(), module)
+        return lifted(network(recorded, module), module)
     except Gap as gap:
         raise ImportedError(str(gap)) from gap
     finally:
         for one, training in mode.items():
             one.training = training
+
+
+def _recorded(module: nn.Module, given: Mapping[str, torch.Tensor], size: int) -> Recording:
+    """Return a recording of a batch of random samples.
+
+    Raises:
+        ImportedError: the module does not run on them.
+    """
+    try:
+        return record(module, batch(given, size, seed=size))
+    except ImportedError:
+        raise
+    except Exception as error:
+        first = str(error).strip().split("\n")[0]
+        message = f"the module does not run on the inputs: {type(error).__name__}: {first}"
+        raise ImportedError(message) from error
 
 
 def _in_training(module: nn.Module, given: Mapping[str, torch.Tensor]) -> Recording | None:

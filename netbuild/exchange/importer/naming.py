@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from netbuild.graph.value import Value
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class Names:
@@ -57,9 +56,8 @@ class Names:
         if self._hint is not None:
             path, self._hint = self._hint, None
             return path
-        name = _WORDS.sub("_", kind).lower().strip("_") or "step"
-        name = f"{name}_" if name in RESERVED else name
-        name = _SHORT.get(name, name)
+        name = _SHORT.get(kind, kind.lower().strip("_")) or "step"
+        name = f"{name}_" if name in RESERVED or not _NAME.fullmatch(name) else name
         prefix = f"{stack}." if stack else ""
         path, number = f"{prefix}{name}", 0
         while path in self._taken:
@@ -93,4 +91,4 @@ class Names:
 
 
 #: Names that torch's modules have for something else.
-_SHORT = {"to_": "cast", "linear": "product"}
+_SHORT = {"To": "cast", "Linear": "product", "TakeAlongDim": "taken", "RandnLike": "noise"}

@@ -240,7 +240,9 @@ class _Recorder(TorchFunctionMode):
         """Return a path beside the caller for a module that is called again."""
         own = name.rpartition(".")[2]
         own = f"again{own}" if own.isdigit() else own
-        prefix = f"{around.path}." if around.path else ""
+        above = name.rpartition(".")[0]
+        above = above if around.again is None and _below(above, around.name) else around.path
+        prefix = f"{above}." if above else ""
         number = 1
         while (path := f"{prefix}{own}_{number}") in self.taken:
             number += 1

@@ -12,10 +12,10 @@ from netbuild.exchange.importer.layouts import Gap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
-def same(converter: Converter, x: Any, *_: Any, **__: Any) -> Any:
+def same(converter: Context, x: Any, *_: Any, **__: Any) -> Any:
     """Convert a function that changes nothing but where the values lie."""
     return converter.sym(x)
 
@@ -34,7 +34,7 @@ TABLE: dict[str, Callable[..., Any]] = {
 }
 
 
-def convert(converter: Converter) -> Any:
+def convert(converter: Context) -> Any:
     """Return the value or the values of the call at hand.
 
     Raises:
@@ -47,8 +47,7 @@ def convert(converter: Converter) -> Any:
         return formulas.convert(converter)
     name = name_of(call.target)
     if name not in TABLE:
-        message = f"{name} has no counterpart in a config"
-        raise Gap(message)
+        raise Gap("a config has no counterpart")
     named = {key: one for key, one in call.kwargs.items() if key != "out" or one is not None}
     try:
         given = signature(TABLE[name]).bind(converter, *call.args, **named)

@@ -1,0 +1,1 @@
+"""Python source of a network: one file with classes of torch, written without torch."""

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.layers import LAYERS
 from netbuild.exchange.importer.places import (
     all_default,
     around,
@@ -391,4 +392,7 @@ def _ref(source: Source, names: Mapping[int, str]) -> Ref:
 
 
 def _snake(type_: str) -> str:
+    """Return a parameter's name for a class: `conv_norm`, and `relu` for a layer."""
+    if type_ in LAYERS:
+        return type_.lower()
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type_).lower()

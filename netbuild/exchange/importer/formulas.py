@@ -13,7 +13,7 @@ from netbuild.exchange.importer.merging import Fixed, Times, Varying
 from netbuild.exchange.importer.recording import Ref
 
 if TYPE_CHECKING:
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
     from netbuild.exchange.importer.recording import Call
 
 #: Torch's names of the operators, by Python's node.
@@ -105,7 +105,7 @@ def is_elementwise(call: Call) -> bool:
     return name in _BINARY or name in _COMPARISONS or name in _UNARY or name in FUNCTIONS
 
 
-def convert(converter: Converter) -> Any:
+def convert(converter: Context) -> Any:
     """Convert an element-wise call, or put it off until the call that reads it alone."""
     call = converter.call
     name = name_of(call.target)
@@ -159,7 +159,7 @@ def _where(call: Call) -> list[Any]:
     return [values[1], values[0], values[2]] if method else values
 
 
-def _part(converter: Converter, value: Any, operands: list[Sym]) -> tuple[ast.expr, int]:
+def _part(converter: Context, value: Any, operands: list[Sym]) -> tuple[ast.expr, int]:
     """Return an operand as a part of the formula, and the number of steps in it."""
     if isinstance(value, Times | Varying):
         raise Gap("it computes with the number of samples")
@@ -218,7 +218,7 @@ def _tree(name: str, parts: list[ast.expr]) -> ast.expr:
     return ast.Call(ast.Name(name), parts, [])
 
 
-def settle(converter: Converter, pending: Pending) -> Sym:
+def settle(converter: Context, pending: Pending) -> Sym:
     """Add the item of a formula."""
     at, converter.call = converter.call, pending.call
     try:
@@ -277,7 +277,7 @@ def _join(tree: ast.expr) -> tuple[str, list[int]] | None:
 
 
 def aligned(
-    converter: Converter, operands: tuple[Sym, ...] | list[Sym], *, keep: int = 0
+    converter: Context, operands: tuple[Sym, ...] | list[Sym], *, keep: int = 0
 ) -> tuple[list[Sym], Axes, tuple[int, ...]]:
     """Return values whose axes fit each other from the last one on, and those of the result.
 
@@ -301,7 +301,7 @@ def aligned(
     return found, target.axes, _broadcast([one.shape for one in found], keep)
 
 
-def _fitted(converter: Converter, x: Sym, target: Sym) -> Sym:
+def _fitted(converter: Context, x: Sym, target: Sym) -> Sym:
     """Return a shared value whose axes fit those of a value of each sample."""
     shape: list[int] = []
     groups = target.axes[target.rank - x.rank :]
@@ -316,7 +316,7 @@ def _fitted(converter: Converter, x: Sym, target: Sym) -> Sym:
 
 
 def _all_shared(
-    converter: Converter, operands: list[Sym], rank: int, keep: int
+    converter: Context, operands: list[Sym], rank: int, keep: int
 ) -> tuple[list[Sym], Axes, tuple[int, ...]]:
     """Return shared values with the same number of axes."""
     if all(one.axes == operands[0].axes for one in operands):

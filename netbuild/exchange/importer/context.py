@@ -80,10 +80,9 @@ class Context:
     def settled(self, ref: Ref) -> Sym:
         """Return a value; a formula that was put off becomes a node."""
         found = self.values[ref]
-        if found is None or isinstance(found, (list, tuple)) and not isinstance(found, Sym):
-            if not hasattr(found, "tree"):
-                raise Gap("it reads a result that is no tensor")
         if not isinstance(found, Sym):
+            if not hasattr(found, "operands"):
+                raise Gap("it reads a result that is no tensor")
             found = self.values[ref] = self.settle(self, found)
         return found
 
@@ -128,7 +127,7 @@ class Context:
             self.constants[key] = Sym(value, axes, shape, dtype, shared=True)
         return self.constants[key]
 
-    def add(
+    def add(  # noqa: PLR0913  each is a part of a node
         self,
         path: str,
         kind: str,

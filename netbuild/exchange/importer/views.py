@@ -185,7 +185,7 @@ def unsqueeze(c: Context, x: Any, dim: int) -> Sym:
     return c.view(x, renumbered(groups), shape, "Unsqueeze", dim=raw)
 
 
-def expand(c: Context, x: Any, *sizes: Any, size: Any = None) -> Sym:
+def expand(c: Context, x: Any, *_: Any, **__: Any) -> Sym:
     """Convert `expand`, `expand_as` and `broadcast_to`."""
     x = c.sym(x)
     given = c.sizes(c.call.result)

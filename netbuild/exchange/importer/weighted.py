@@ -20,9 +20,9 @@ def _fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in given.items():
         info = LAYERS[kind].model_fields[name]
-        value = plain(value)
-        if info.is_required() or value != plain(info.default):
-            found[name] = value
+        own = plain(value)
+        if info.is_required() or own != plain(info.default):
+            found[name] = own
     return found
 
 
@@ -76,7 +76,7 @@ def convolution(rank: int, *, transposed: bool = False) -> Any:
     return convert
 
 
-def batch_norm(
+def batch_norm(  # noqa: PLR0913, PLR0917  as in torch's function
     c: Context,
     input: Any,  # noqa: A002  as in torch's function
     running_mean: Any,

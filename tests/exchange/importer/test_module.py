@@ -1,5 +1,7 @@
 """Modules of torch become configs that compute the same."""
 
+# ruff: noqa: D102  the docstring of the class says it
+
 from __future__ import annotations
 
 import random

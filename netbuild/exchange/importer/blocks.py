@@ -6,15 +6,21 @@ import re
 from typing import TYPE_CHECKING
 
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer.parameters import Block, block
+from netbuild.exchange.importer.parameters import Block, Use, block
 from netbuild.exchange.importer.runs import CONTAINERS, with_runs
 from netbuild.exchange.importer.template import NoTemplateError, Part, merged, template
 from netbuild.exchange.importer.tree import Group, Leaf
+from netbuild.exchange.importer.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.exchange.importer.tree import Member
+
+#: The number of equal stacks without a class that make a block.
+_NAMELESS = 3
+#: The lines that such a block has to save.
+_WORTH = 4
 
 
 def folded(root: Group) -> tuple[Group, list[Block]]:
@@ -25,7 +31,46 @@ def folded(root: Group) -> tuple[Group, list[Block]]:
         done |= {group.path for group in ready}
         uses = _fold(ready, blocks)
         root = _replaced(root, uses)
+    root = with_runs(root)
+    while uses := _fold_nameless(root, blocks):
+        root = _replaced(root, uses)
     return with_runs(root), blocks
+
+
+def _fold_nameless(root: Group, blocks: list[Block]) -> dict[str, Member]:
+    """Make a block of equal stacks of layers without a class of their own; return its uses."""
+    alike: dict[tuple[str, ...], list[Group]] = {}
+    for group in _groups(root):
+        leaves = [member for member in group.members if isinstance(member, Leaf)]
+        if group.type in CONTAINERS and 2 <= len(leaves) == len(group.members):
+            alike.setdefault(tuple(leaf.type for leaf in leaves), []).append(group)
+    for types, groups in alike.items():
+        parts = _templates(groups)
+        if len(groups) < _NAMELESS or len(parts) != 1:
+            continue
+        name = _block_name("".join(map(_short, types[:3])), [one.name for one in blocks])
+        made, values = block(name, parts[0].whole)
+        uses = _uses(parts[0].groups, made, values)
+        if _is_shorter(made, uses, groups):
+            blocks.append(made)
+            return uses
+    return {}
+
+
+def _short(type_: str) -> str:
+    """Return the name of a layer without its axes: `Conv` for `Conv2d`."""
+    return re.sub(r"\dd$", "", type_)
+
+
+def _is_shorter(made: Block, uses: Mapping[str, Member], groups: Sequence[Group]) -> bool:
+    """Whether a block and its uses have fewer lines than its stacks, or far fewer characters."""
+    writer = Writer({made.name: tuple(made.params)})
+    around = made.body._replace(inputs=(), listed=False)
+    inline = [*writer.lines(around._replace(members=tuple(groups)), "  ")]
+    folded_ = [*writer.lines(around._replace(members=tuple(uses.values())), "  ")]
+    folded_ += [*writer.definition(made)]
+    characters = 3 * sum(map(len, folded_)) < 2 * sum(map(len, inline))
+    return characters or len(folded_) <= len(inline) - _WORTH
 
 
 def _ready(root: Group, done: set[str]) -> list[Group]:
@@ -77,34 +122,42 @@ class _Cluster:
 
 def _fold(groups: Sequence[Group], blocks: list[Block]) -> dict[str, Member]:
     """Make blocks of the stacks of one class; return the uses of the blocks by path."""
-    clusters: list[_Cluster] = []
-    for group in map(with_runs, groups):
-        try:
-            own = template(group._replace(modifiers={}, name="", notes=()))
-        except NoTemplateError:
-            continue
-        _join(clusters, group, own)
     uses: dict[str, Member] = {}
-    for cluster in clusters:
+    for cluster in _templates([with_runs(group) for group in groups]):
         if not _is_worth(cluster):
             continue
         name = _block_name(cluster.groups[0].type, [one.name for one in blocks])
         made, values = block(name, cluster.whole)
         blocks.append(made)
-        for group, use in zip(cluster.groups, values, strict=True):
-            uses[group.path] = Leaf(
-                group.name,
-                name,
-                use.values,
-                group.reads,
-                group.modifiers,
-                group.ports,
-                notes=group.notes,
-                path=group.path,
-                x=group.x,
-                defaults=use.defaults,
-            )
+        uses |= _uses(cluster.groups, made, values)
     return uses
+
+
+def _templates(groups: Sequence[Group]) -> list[_Cluster]:
+    """Return the templates of some stacks: as few as possible."""
+    clusters: list[_Cluster] = []
+    for group in groups:
+        try:
+            own = template(group._replace(modifiers={}, name="", notes=()))
+        except NoTemplateError:
+            continue
+        _join(clusters, group, own)
+    return clusters
+
+
+def _uses(groups: Sequence[Group], made: Block, values: Sequence[Use]) -> dict[str, Member]:
+    """Return the items that use a block in the place of its stacks, by path."""
+    found: dict[str, Member] = {}
+    for group, use in zip(groups, values, strict=True):
+        leaf = Leaf(group.name, made.name, use.values, group.reads, group.modifiers, group.ports)
+        found[group.path] = leaf._replace(
+            notes=group.notes,
+            path=group.path,
+            x=group.x,
+            defaults=use.defaults,
+            last=group.last,
+        )
+    return found
 
 
 def _join(clusters: list[_Cluster], group: Group, own: Part) -> None:

@@ -15,6 +15,7 @@ from netbuild.exchange.importer.blocks import folded
 from netbuild.exchange.importer.growing import with_one_input
 from netbuild.exchange.importer.joining import with_results_first
 from netbuild.exchange.importer.shapes import with_shapes
+from netbuild.exchange.importer.variables import with_width
 from netbuild.exchange.importer.wiring import nested
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def _folded(network: Network) -> str:
     plain = writing.config(tree, network, name)
     graph = graph_of(plain)
     root, blocks = folded(with_shapes(tree, network, graph))
-    text = writing.config(root, network, name, blocks)
+    root, blocks, variables = with_width(root, blocks)
+    text = writing.config(root, network, name, blocks, variables)
     return text if _agree(graph, graph_of(text)) else plain
 
 

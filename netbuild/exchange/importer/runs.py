@@ -98,28 +98,24 @@ def _rising(members: Sequence[Member], start: int, *, listed: bool) -> tuple[Mem
     first = members[start]
     if not isinstance(first, Leaf):
         return None
-    name, end = "", start + 1
-    while end < len(members):
-        last = members[end]
+    name, run = "", [first]
+    for last in members[start + 1 :]:
         differs = differing(first, last) if isinstance(last, Leaf) else []
         if len(differs) != 1 or differs[0] not in first.arguments or name not in ("", *differs):
             break
         assert isinstance(last, Leaf)
         alike = last._replace(arguments={**last.arguments, differs[0]: first.arguments[differs[0]]})
-        run = [first, *members[start + 1 : end], alike]
-        if not _follows(run, listed=listed):
+        if not _follows([*run, alike], listed=listed):
             break
-        name, end = differs[0], end + 1
-    run = members[start:end]
+        name = differs[0]
+        run.append(last)
     if len(run) < 3:
         return None
-    rule = progression([one.arguments[name] for one in run if isinstance(one, Leaf)])
+    rule = progression([one.arguments[name] for one in run])
     if rule is None:
         return None
-    found = _run(
-        [one._replace(arguments={**first.arguments, name: rule}) for one in run], listed=listed
-    )
-    return found, end
+    alike_run = [one._replace(arguments={**first.arguments, name: rule}) for one in run]
+    return _run(alike_run, listed=listed), start + len(run)
 
 
 def differing(a: Leaf, b: Leaf) -> list[str]:

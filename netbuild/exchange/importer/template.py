@@ -92,7 +92,7 @@ def template(
         reads = tuple((own, known[ref]) for own, ref in member.reads) if known is not None else ()
     except KeyError:
         raise NoTemplateError from None
-    common = {
+    common: dict[str, Any] = {
         "number": next(_numbers),
         "name": name,
         "type": member.type,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.component import bare_field
@@ -57,7 +58,8 @@ def _quoted(text: str) -> str:
 
 @cache
 def _text(text: str) -> str:
-    return dump([text]).strip()[1:-1].strip()
+    line = dump([text]).strip()  # [a b], but - "6.3" for a text that reads as a number
+    return line[2:] if line.startswith("- ") else line[1:-1].strip()
 
 
 def _scalar(value: Any) -> str:
@@ -98,6 +100,21 @@ class Writer:
             previous = Ref(member.last or member.name, member.ports[0])
         yield from (f"{indent}# {line}" for note in group.notes_below for line in _wrapped(note))
 
+    def definition(self, block: Block) -> Iterator[str]:
+        """Yield the lines of a block."""
+        yield f"  {block.name}:"
+        if block.params:
+            yield f"    params: {written(dict(block.params))}"
+        given = results(block.body)
+        if given is not None:
+            yield f"    outputs: {written(given)}"
+        inner = self.flow(block.body)
+        if inner is not None and is_list(block.body) and len(inner) <= _SHORT:
+            yield f"    layers: {inner}"
+            return
+        yield "    layers:"
+        yield from self.lines(block.body, "      ")
+
     def _member(
         self, member: Member, indent: str, previous: Ref | None, *, as_list: bool
     ) -> Iterator[str]:
@@ -136,8 +153,10 @@ class Writer:
         found = []
         for member in group.members:
             body = self.body(member, previous, as_list=as_list)
-            text: str | None = body if isinstance(body, str) else None
-            if text is None:
+            text: str | None
+            if isinstance(body, str):
+                text = body
+            else:
                 text = self._one_line(body, as_list=as_list, capital=member.name[:1].isupper())
             if text is None:
                 return None
@@ -320,36 +339,28 @@ def _wrapped(note: str) -> list[str]:
     )
 
 
-def config(root: Group, network: Network, name: str, blocks: Sequence[Block] = ()) -> str:
+def config(
+    root: Group,
+    network: Network,
+    name: str,
+    blocks: Sequence[Block] = (),
+    variables: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """Return the text of a config."""
     writer = Writer({block.name: tuple(block.params) for block in blocks})
     lines = [f"# {line}" for note in network.notes for line in textwrap.wrap(note, 98)]
     lines += [f"name: {written(name)}", *_inputs(root, network.inputs)]
+    if variables:
+        lines.append(f"vars: {written(dict(variables))}")
     if blocks:
         lines.append("blocks:")
         for block in blocks:
-            lines += _definition(writer, block)
+            lines += writer.definition(block)
     lines += ["layers:", *writer.lines(root, "  ")]
     given = results(root)
     if given:
         lines.append(f"outputs: {written(given)}")
     return "\n".join(lines) + "\n"
-
-
-def _definition(writer: Writer, block: Block) -> Iterator[str]:
-    """Yield the lines of a block."""
-    yield f"  {block.name}:"
-    if block.params:
-        yield f"    params: {written(dict(block.params))}"
-    given = results(block.body)
-    if given is not None:
-        yield f"    outputs: {written(given)}"
-    inner = writer.flow(block.body)
-    if inner is not None and is_list(block.body) and len(inner) <= _SHORT:
-        yield f"    layers: {inner}"
-        return
-    yield "    layers:"
-    yield from writer.lines(block.body, "      ")
 
 
 def _inputs(root: Group, inputs: Mapping[str, Tensor]) -> list[str]:

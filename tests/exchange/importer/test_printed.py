@@ -140,13 +140,17 @@ def test_what_torch_does_not_print_is_said() -> None:
         ),
         (
             "Net(\n  (fc): ReLU()\n)",
-            "Net is no nn.Sequential, and its text does not tell what its forward does: "
-            "import the module itself",
+            (
+                "Net is no nn.Sequential, and its text does not tell what its forward does: "
+                "import the module itself"
+            ),
         ),
         (
             "Sequential(\n  (0): Linear(in_features=9, out_features=2, bias=True)\n)",
-            "the printed module does not fit the input: Linear does not fit its input: "
-            "in_features is 9, and the input has 8",
+            (
+                "the printed module does not fit the input: Linear does not fit its input: "
+                "in_features is 9, and the input has 8"
+            ),
         ),
     ],
 )

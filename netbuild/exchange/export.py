@@ -89,14 +89,18 @@ def export(  # noqa: PLR0913  the options of a command
     _expect_parts(include, format)
     wanted = _Wanted(format, batch, opset, verify, noise_as_input, train)
     _expect_options(wanted, quantize)
-    source = None
-    if quantize:
-        from netbuild.exchange.quantizing import Source  # it imports all of training
-
-        source = Source(Path(place), checkpoint, Path(weights) if weights else None)
-        source.expect_samples()
+    source = _source(Path(place), checkpoint, weights) if quantize else None
     made = program(place, checkpoint, weights=weights, include=include, noise=noise_as_input)
     return _kept(made, Path(path), wanted, source)
+
+
+def _source(place: Path, checkpoint: str, weights: str | Path | None) -> Source:
+    """Return what is measured before and after a quantisation."""
+    from netbuild.exchange.quantizing import Source  # it imports all of training
+
+    source = Source(place, checkpoint, Path(weights) if weights else None)
+    source.expect_samples()
+    return source
 
 
 class _Wanted(NamedTuple):

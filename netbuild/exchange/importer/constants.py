@@ -6,24 +6,24 @@ different rows and their order.
 
 from __future__ import annotations
 
-from math import isqrt, prod
+from math import isnan, isqrt, prod
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from netbuild.exchange.importer.layouts import Gap, Sym, plain
-from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
+    from netbuild.graph.value import Value
 
 #: The most numbers that are written out, and from how many on a shorter way is looked for.
 _MOST, _SHORT = 4096, 64
 
 
-def add(converter: Converter, tensor: torch.Tensor, path: str | None = None) -> Value:
+def add(converter: Context, tensor: torch.Tensor, path: str | None = None) -> Value:
     """Add the Constant of a tensor; with a path it is a buffer in `state_dict()`."""
     tensor = tensor.float() if tensor.is_floating_point() else tensor
     made = _made(converter, tensor)
@@ -44,11 +44,11 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _made(converter: Converter, tensor: torch.Tensor) -> Sym | None:
+def _made(converter: Context, tensor: torch.Tensor) -> Sym | None:
     """Add what a table is made of; None if all its numbers are to be written."""
     if tensor.numel() <= _SHORT or len({*values_or_none(tensor)} & {"value"}) == 0:
         return None
-    ways: tuple[Callable[[Converter, torch.Tensor], Sym | None], ...] = (_triangle, _sum, _rows)
+    ways: tuple[Callable[[Context, torch.Tensor], Sym | None], ...] = (_triangle, _sum, _rows)
     return next((found for way in ways if (found := way(converter, tensor)) is not None), None)
 
 
@@ -57,14 +57,14 @@ def values_or_none(tensor: torch.Tensor) -> dict[str, Any]:
     return values(tensor) if tensor.numel() <= _MOST else _short(tensor) or {"value": None}
 
 
-def _constant(converter: Converter, tensor: torch.Tensor) -> Sym:
+def _constant(converter: Context, tensor: torch.Tensor) -> Sym:
     value = add(converter, tensor)
     shape = tuple(tensor.shape)
     return Sym(value, plain(len(shape) + 1), shape, _dtype(tensor), shared=True)
 
 
 def _operation(
-    converter: Converter,
+    converter: Context,
     kind: str,
     given: dict[str, Any],
     x: list[Sym] | dict[str, Sym],
@@ -73,7 +73,7 @@ def _operation(
     return converter.operation(kind, given, x, plain(len(shape) + 1), shape)
 
 
-def _triangle(converter: Converter, tensor: torch.Tensor) -> Sym | None:
+def _triangle(converter: Context, tensor: torch.Tensor) -> Sym | None:
     """A triangle of ones."""
     if tensor.dim() < 2:
         return None
@@ -87,7 +87,7 @@ def _triangle(converter: Converter, tensor: torch.Tensor) -> Sym | None:
     return None
 
 
-def _sum(converter: Converter, tensor: torch.Tensor) -> Sym | None:
+def _sum(converter: Context, tensor: torch.Tensor) -> Sym | None:
     """A column plus a row, as the numbers of the distances between places are."""
     if tensor.is_floating_point() or tensor.dtype == torch.bool or tensor.dim() > 2:
         return None
@@ -113,7 +113,7 @@ def _sum(converter: Converter, tensor: torch.Tensor) -> Sym | None:
     return _operation(converter, "Flatten", {}, [found], tuple(tensor.shape))
 
 
-def _rows(converter: Converter, tensor: torch.Tensor) -> Sym | None:
+def _rows(converter: Context, tensor: torch.Tensor) -> Sym | None:
     """A few different rows, and their order."""
     if tensor.dim() < 2:
         return None
@@ -179,7 +179,7 @@ def _written(value: Any, *, floats: bool) -> Any:
     """Return numbers of float32 with as few digits as tell them apart."""
     if isinstance(value, list):
         return [_written(one, floats=floats) for one in value]
-    if not floats or value != value:
+    if not floats or isnan(value):
         return value
     return next(float(f"{value:.{n}g}") for n in (6, 7, 8, 9) if _same(value, f"{value:.{n}g}"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from math import inf, isinf
+from math import inf, isinf, isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.elementwise.functions import FUNCTIONS
@@ -13,7 +13,7 @@ from netbuild.exchange.importer.merging import Fixed, Times, Varying
 from netbuild.exchange.importer.recording import Ref
 
 if TYPE_CHECKING:
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
     from netbuild.exchange.importer.recording import Call
 
 #: Torch's names of the operators, by Python's node.
@@ -29,25 +29,53 @@ _BINARY: dict[str, type[ast.operator]] = {
     **dict.fromkeys(("or", "bitwise_or", "ror"), ast.BitOr),
 }
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
-    "eq": ast.Eq, "ne": ast.NotEq, "lt": ast.Lt, "le": ast.LtE, "gt": ast.Gt, "ge": ast.GtE,
-    "less": ast.Lt, "greater": ast.Gt, "greater_equal": ast.GtE, "less_equal": ast.LtE,
+    "eq": ast.Eq,
+    "ne": ast.NotEq,
+    "lt": ast.Lt,
+    "le": ast.LtE,
+    "gt": ast.Gt,
+    "ge": ast.GtE,
+    "less": ast.Lt,
+    "greater": ast.Gt,
+    "greater_equal": ast.GtE,
+    "less_equal": ast.LtE,
 }
 _UNARY: dict[str, type[ast.unaryop]] = {
-    "neg": ast.USub, "negative": ast.USub,
-    "invert": ast.Invert, "bitwise_not": ast.Invert,
+    "neg": ast.USub,
+    "negative": ast.USub,
+    "invert": ast.Invert,
+    "bitwise_not": ast.Invert,
 }
 _OTHER_NAMES = {
-    "clip": "clamp", "absolute": "abs", "clamp_min": "clamp", "clamp_max": "clamp",
-    "special_expit": "sigmoid", "expit": "sigmoid", "masked_fill": "where",
+    "clip": "clamp",
+    "absolute": "abs",
+    "clamp_min": "clamp",
+    "clamp_max": "clamp",
+    "special_expit": "sigmoid",
+    "expit": "sigmoid",
+    "masked_fill": "where",
 }
 #: The item for a function that stands alone, and the fields for what follows its input.
 ACTIVATIONS = {
-    "relu": "ReLU", "relu6": "ReLU6", "sigmoid": "Sigmoid", "tanh": "Tanh", "gelu": "GELU",
-    "silu": "SiLU", "mish": "Mish", "selu": "SELU", "elu": "ELU", "hardswish": "Hardswish",
-    "hardsigmoid": "Hardsigmoid", "leaky_relu": "LeakyReLU", "softplus": "Softplus",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+    "selu": "SELU",
+    "elu": "ELU",
+    "hardswish": "Hardswish",
+    "hardsigmoid": "Hardsigmoid",
+    "leaky_relu": "LeakyReLU",
+    "softplus": "Softplus",
 }
 _JOINS: dict[type[ast.operator], str] = {
-    ast.Add: "Add", ast.Sub: "Subtract", ast.Mult: "Multiply", ast.Div: "Divide",
+    ast.Add: "Add",
+    ast.Sub: "Subtract",
+    ast.Mult: "Multiply",
+    ast.Div: "Divide",
 }
 _LETTERS = ("x", "y", "z", "u", "v", "w", "r", "s", "t", "p", "q", "a", "b", "c", "d", "f", "g")
 
@@ -77,7 +105,7 @@ def is_elementwise(call: Call) -> bool:
     return name in _BINARY or name in _COMPARISONS or name in _UNARY or name in FUNCTIONS
 
 
-def convert(converter: Converter) -> Any:
+def convert(converter: Context) -> Any:
     """Convert an element-wise call, or put it off until the call that reads it alone."""
     call = converter.call
     name = name_of(call.target)
@@ -131,7 +159,7 @@ def _where(call: Call) -> list[Any]:
     return [values[1], values[0], values[2]] if method else values
 
 
-def _part(converter: Converter, value: Any, operands: list[Sym]) -> tuple[ast.expr, int]:
+def _part(converter: Context, value: Any, operands: list[Sym]) -> tuple[ast.expr, int]:
     """Return an operand as a part of the formula, and the number of steps in it."""
     if isinstance(value, Times | Varying):
         raise Gap("it computes with the number of samples")
@@ -151,7 +179,7 @@ def _part(converter: Converter, value: Any, operands: list[Sym]) -> tuple[ast.ex
 
 
 def _number(value: float) -> ast.expr:
-    if value != value:
+    if isnan(value):
         raise Gap("it computes with nan")
     part: ast.expr = ast.Name("inf") if isinf(value) else ast.Constant(abs(value))
     if value <= -3.4028234663852886e38 and value != -inf:
@@ -190,7 +218,7 @@ def _tree(name: str, parts: list[ast.expr]) -> ast.expr:
     return ast.Call(ast.Name(name), parts, [])
 
 
-def settle(converter: Converter, pending: Pending) -> Sym:
+def settle(converter: Context, pending: Pending) -> Sym:
     """Add the item of a formula."""
     at, converter.call = converter.call, pending.call
     try:
@@ -212,7 +240,7 @@ def _item(tree: ast.expr, operands: list[Sym]) -> tuple[str, dict[str, Any], Any
         if function in ACTIVATIONS and isinstance(tree.args[0], ast.Name):
             given = dict(zip(FUNCTIONS[function].parameters[1:], tree.args[1:], strict=False))
             numbers = {key: ast.literal_eval(one) for key, one in given.items()}
-            return ACTIVATIONS[function], _differing(function, numbers), [operands[0]]
+            return ACTIVATIONS[function], _differing(numbers), [operands[0]]
         if function == "maximum" and all(isinstance(one, ast.Name) for one in tree.args):
             return "Maximum", {}, [operands[int(one.id[1:])] for one in tree.args]  # type: ignore[attr-defined]
     names_ = _LETTERS if len(operands) > 1 else ("x",)
@@ -225,7 +253,7 @@ def _item(tree: ast.expr, operands: list[Sym]) -> tuple[str, dict[str, Any], Any
     return "Formula", {"formula": text}, dict(zip(names_, operands, strict=False))
 
 
-def _differing(function: str, numbers: dict[str, Any]) -> dict[str, Any]:
+def _differing(numbers: dict[str, Any]) -> dict[str, Any]:
     defaults = {"negative_slope": 0.01, "beta": 1, "threshold": 20}
     return {key: one for key, one in numbers.items() if one != defaults[key]}
 
@@ -249,7 +277,7 @@ def _join(tree: ast.expr) -> tuple[str, list[int]] | None:
 
 
 def aligned(
-    converter: Converter, operands: tuple[Sym, ...] | list[Sym], *, keep: int = 0
+    converter: Context, operands: tuple[Sym, ...] | list[Sym], *, keep: int = 0
 ) -> tuple[list[Sym], Axes, tuple[int, ...]]:
     """Return values whose axes fit each other from the last one on, and those of the result.
 
@@ -273,7 +301,7 @@ def aligned(
     return found, target.axes, _broadcast([one.shape for one in found], keep)
 
 
-def _fitted(converter: Converter, x: Sym, target: Sym) -> Sym:
+def _fitted(converter: Context, x: Sym, target: Sym) -> Sym:
     """Return a shared value whose axes fit those of a value of each sample."""
     shape: list[int] = []
     groups = target.axes[target.rank - x.rank :]
@@ -288,7 +316,7 @@ def _fitted(converter: Converter, x: Sym, target: Sym) -> Sym:
 
 
 def _all_shared(
-    converter: Converter, operands: list[Sym], rank: int, keep: int
+    converter: Context, operands: list[Sym], rank: int, keep: int
 ) -> tuple[list[Sym], Axes, tuple[int, ...]]:
     """Return shared values with the same number of axes."""
     if all(one.axes == operands[0].axes for one in operands):

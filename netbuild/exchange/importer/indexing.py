@@ -10,10 +10,10 @@ from netbuild.exchange.importer.merging import Fixed, Times, Varying
 from netbuild.exchange.importer.recording import Ref
 
 if TYPE_CHECKING:
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
-def select(c: Converter, x: Sym, d: int, index: Any) -> Sym:
+def select(c: Context, x: Sym, d: int, index: Any) -> Sym:
     """Return one slice of an axis of torch, without the axis."""
     if not isinstance(index, int) or isinstance(index, bool):
         raise Gap("the number of a slice depends on the number of samples")
@@ -26,12 +26,12 @@ def select(c: Converter, x: Sym, d: int, index: Any) -> Sym:
     return c.view(x, without(x, [where]), shape, "Select", dim=own, index=index)
 
 
-def selected(c: Converter, x: Any, dim: int, index: Any) -> Sym:
+def selected(c: Context, x: Any, dim: int, index: Any) -> Sym:
     """Convert `select`."""
     return select(c, c.sym(x), dim, index)
 
 
-def narrow(c: Converter, x: Sym, d: int, start: int, length: int) -> Sym:
+def narrow(c: Context, x: Sym, d: int, start: int, length: int) -> Sym:
     """Return slices of an axis of torch."""
     own = axis(x, d)
     number = own - 1 if own > 0 else len(x.shape) + own
@@ -41,17 +41,17 @@ def narrow(c: Converter, x: Sym, d: int, start: int, length: int) -> Sym:
     return c.view(x, x.axes, shape, "Narrow", dim=own, start=start, length=length)
 
 
-def narrowed(c: Converter, x: Any, dim: int, start: int, length: int) -> Sym:
+def narrowed(c: Context, x: Any, dim: int, start: int, length: int) -> Sym:
     """Convert `narrow`."""
     return narrow(c, c.sym(x), dim, start, length)
 
 
-def index_select(c: Converter, x: Any, dim: int, index: Any) -> Sym:
+def index_select(c: Context, x: Any, dim: int, index: Any) -> Sym:
     """Convert `index_select`."""
     return _take(c, c.sym(x), position(dim, c.sym(x).rank), index)
 
 
-def getitem(c: Converter, x: Any, index: Any) -> Sym:
+def getitem(c: Context, x: Any, index: Any) -> Sym:
     """Convert `x[index]`."""
     found = c.sym(x)
     parts = list(index) if isinstance(index, tuple) else [index]
@@ -82,7 +82,7 @@ def getitem(c: Converter, x: Any, index: Any) -> Sym:
     return found
 
 
-def _inserted(c: Converter, x: Sym, d: int) -> Sym:
+def _inserted(c: Context, x: Sym, d: int) -> Sym:
     groups = list(x.axes)
     if x.shared and x.batch is None and d == 0:
         return x._replace(axes=renumbered([(0,), *groups]))
@@ -92,11 +92,11 @@ def _inserted(c: Converter, x: Sym, d: int) -> Sym:
     return c.view(x, renumbered(groups), shape, "Unsqueeze", dim=before + 1)
 
 
-def _sliced(c: Converter, x: Sym, d: int, part: slice) -> Sym:
+def _sliced(c: Context, x: Sym, d: int, part: slice) -> Sym:
     bounds = (part.start, part.stop, part.step)
-    if bounds[0] in {None, 0} and bounds[2] in {None, 1}:
-        if bounds[1] is None or (bounds[1] == Times(1) and x.axes[d] == (0,)):
-            return x
+    whole = bounds[1] is None or (bounds[1] == Times(1) and x.axes[d] == (0,))
+    if whole and bounds[0] in {None, 0} and bounds[2] in {None, 1}:
+        return x
     if x.axes[d] == (0,) and x.shared:
         return x
     if any(isinstance(one, (Times, Varying, Ref, Fixed)) for one in bounds):
@@ -119,7 +119,7 @@ def _sliced(c: Converter, x: Sym, d: int, part: slice) -> Sym:
     return select(c, apart, d + 1, start)
 
 
-def _take(c: Converter, x: Sym, d: int, index: Any) -> Sym:
+def _take(c: Context, x: Sym, d: int, index: Any) -> Sym:
     """Return the places of an axis that a tensor names, which all samples share."""
     places = c.sym(index)
     if not places.shared:
@@ -145,7 +145,7 @@ def _take(c: Converter, x: Sym, d: int, index: Any) -> Sym:
     return c.reshaped(taken, renumbered(groups), shape)
 
 
-def _rows(c: Converter, table: Sym, places: Sym) -> Sym:
+def _rows(c: Context, table: Sym, places: Sym) -> Sym:
     """Return the rows of a table that the places of each sample name."""
     count, width = prod(places.shape), table.shape[1]
     column = c.reshaped(places, plain(3), (count, 1))

@@ -11,17 +11,17 @@ from netbuild.exchange.importer.layouts import Gap, Sym, axis, position, renumbe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
-def _together(c: Converter, tensors: Sequence[Any]) -> list[Sym]:
+def _together(c: Context, tensors: Sequence[Any]) -> list[Sym]:
     """Return tensors of the same number of axes that lie in the same way."""
     found = [c.sym(one) for one in tensors]
     first = next((one for one in found if not one.shared), found[0])
     return [_like(c, one, first) for one in found]
 
 
-def _like(c: Converter, x: Sym, first: Sym) -> Sym:
+def _like(c: Context, x: Sym, first: Sym) -> Sym:
     if x.axes == first.axes:
         return x
     if not x.shared or x.rank != first.rank or any(len(g) > 1 for g in first.axes):
@@ -29,7 +29,7 @@ def _like(c: Converter, x: Sym, first: Sym) -> Sym:
     return c.relabelled(x, first.rank, first.batch)
 
 
-def cat(c: Converter, tensors: Any, dim: int = 0, **named: Any) -> Sym:
+def cat(c: Context, tensors: Any, dim: int = 0, **named: Any) -> Sym:
     """Convert `cat`."""
     dim = named.get("axis", dim)
     found = _together(c, tensors)
@@ -44,7 +44,7 @@ def cat(c: Converter, tensors: Any, dim: int = 0, **named: Any) -> Sym:
     return c.operation("Concat", given, found, first.axes, shape, c.dtype(c.call.result))
 
 
-def stack(c: Converter, tensors: Any, dim: int = 0) -> Sym:
+def stack(c: Context, tensors: Any, dim: int = 0) -> Sym:
     """Convert `stack`."""
     found = _together(c, tensors)
     first = found[0]
@@ -59,7 +59,7 @@ def stack(c: Converter, tensors: Any, dim: int = 0) -> Sym:
     return c.operation("Stack", given, found, renumbered(groups), shape, c.dtype(c.call.result))
 
 
-def matmul(c: Converter, x: Any, other: Any) -> Sym:
+def matmul(c: Context, x: Any, other: Any) -> Sym:
     """Convert `matmul`, `bmm` and `@`."""
     a, b = c.sym(x), c.sym(other)
     if a.rank < 2 or b.rank < 2:
@@ -78,7 +78,7 @@ def _leading(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(max(sizes) for sizes in zip(*full, strict=True))
 
 
-def stacked(c: Converter, a: Sym, b: Sym) -> tuple[list[Sym], Any]:
+def stacked(c: Context, a: Sym, b: Sym) -> tuple[list[Sym], Any]:
     """Return two stacks of matrices whose leading axes fit."""
     if a.shared and b.shared:
         rank = max(a.rank, b.rank)
@@ -112,7 +112,7 @@ def stacked(c: Converter, a: Sym, b: Sym) -> tuple[list[Sym], Any]:
     return found, whole.axes
 
 
-def _of_rows(c: Converter, a: Sym, b: Sym) -> Sym:
+def _of_rows(c: Context, a: Sym, b: Sym) -> Sym:
     """Multiply rows of (batch, features) by a matrix that all samples share."""
     if a.rank != 2 or a.axes[0][0] != 0 or not b.shared or b.rank != 2 or b.batch is not None:
         raise Gap("it multiplies along the batch, so it mixes samples")
@@ -126,7 +126,7 @@ def _of_rows(c: Converter, a: Sym, b: Sym) -> Sym:
     return c.view(product, a.axes, wide[1:], "Squeeze", dim=1)
 
 
-def addition_of_product(c: Converter, bias: Any, x: Any, other: Any, **named: Any) -> Sym:
+def addition_of_product(c: Context, bias: Any, x: Any, other: Any, **named: Any) -> Sym:
     """Convert `addmm` and `baddbmm`."""
     if any(one != 1 for one in named.values()):
         raise Gap("it scales the terms of a sum of a product")
@@ -135,7 +135,7 @@ def addition_of_product(c: Converter, bias: Any, x: Any, other: Any, **named: An
     return c.operation("Add", {}, found, axes, shape)
 
 
-def einsum(c: Converter, equation: Any, *operands: Any) -> Sym:
+def einsum(c: Context, equation: Any, *operands: Any) -> Sym:
     """Convert `einsum` where the batch is the first letter of each term."""
     listed = (
         operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
@@ -170,8 +170,8 @@ def einsum(c: Converter, equation: Any, *operands: Any) -> Sym:
     return c.operation("Einsum", given, found, renumbered(groups), shape)
 
 
-def attention(
-    c: Converter,
+def attention(  # noqa: PLR0913, PLR0917  as in torch's function
+    c: Context,
     query: Any,
     key: Any,
     value: Any,
@@ -203,7 +203,7 @@ def attention(
 def distance(kind: str, **defaults: Any) -> Any:
     """Return what converts `cosine_similarity` or `pairwise_distance`."""
 
-    def convert(c: Converter, x1: Any, x2: Any, *values: Any, **named: Any) -> Sym:
+    def convert(c: Context, x1: Any, x2: Any, *values: Any, **named: Any) -> Sym:
         given = dict(zip(defaults, values, strict=False)) | named
         given = {key: one for key, one in given.items() if one != defaults[key]}
         a, b = c.sym(x1), c.sym(x2)
@@ -219,7 +219,7 @@ def distance(kind: str, **defaults: Any) -> Any:
     return convert
 
 
-def outer(c: Converter, x: Any, other: Any) -> Sym:
+def outer(c: Context, x: Any, other: Any) -> Sym:
     """Convert `outer` of two vectors that all samples share."""
     a, b = c.sym(x), c.sym(other)
     if not (a.shared and b.shared):
@@ -231,9 +231,15 @@ def outer(c: Converter, x: Any, other: Any) -> Sym:
 
 TABLE: dict[str, Any] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), cat),
-    "stack": stack, "matmul": matmul, "bmm": matmul, "mm": matmul,
-    "addmm": addition_of_product, "baddbmm": addition_of_product, "einsum": einsum,
-    "scaled_dot_product_attention": attention, "outer": outer,
+    "stack": stack,
+    "matmul": matmul,
+    "bmm": matmul,
+    "mm": matmul,
+    "addmm": addition_of_product,
+    "baddbmm": addition_of_product,
+    "einsum": einsum,
+    "scaled_dot_product_attention": attention,
+    "outer": outer,
     "cosine_similarity": distance("CosineSimilarity", dim=1, eps=1e-8),
     "pairwise_distance": distance("PairwiseDistance", p=2.0, eps=1e-6, keepdim=False),
 }

@@ -19,7 +19,8 @@ from netbuild.graph.value import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.components.layers.layer import Layer
+    from netbuild.exchange.importer.context import Context
 
 #: Layers that compute along the last axis, wherever the batch is.
 _TRAILING = {"Linear", "LayerNorm", "RMSNorm"}
@@ -40,7 +41,7 @@ _PORTS = {
 _STATES = {"RNN": ("h_0",), "GRU": ("h_0",), "LSTM": ("h_0", "c_0"), "LSTMCell": ("hx", "cx")}
 
 
-def convert(c: Converter) -> Any:
+def convert(c: Context) -> Any:
     """Convert the call of a module that the catalogue has."""
     module, call = c.call.target, c.call
     if isinstance(module, items.VIEWS):
@@ -61,7 +62,7 @@ def convert(c: Converter) -> Any:
     return emit(c, kind, fields, inputs, owner)
 
 
-def _skipping(c: Converter, p: float) -> Any:
+def _skipping(c: Context, p: float) -> Any:
     """Convert a module that skips whole samples in training."""
     x = c.sym(c.call.args[0] if c.call.args else next(iter(c.call.kwargs.values())))
     kind, fields = ("StochasticDepth", {"p": p, "mode": "row"}) if p else ("Identity", {})
@@ -78,7 +79,7 @@ def _bound(module: nn.Module) -> Any:
     return bind
 
 
-def _view(c: Converter, module: Any) -> Any:
+def _view(c: Context, module: Any) -> Any:
     from netbuild.exchange.importer import views
 
     c.names.hint(c.call.path)
@@ -91,7 +92,7 @@ def _view(c: Converter, module: Any) -> Any:
 
 
 def _inputs(
-    c: Converter, kind: str, given: Mapping[str, Any]
+    c: Context, kind: str, given: Mapping[str, Any]
 ) -> tuple[dict[str, Sym], dict[str, Any]]:
     """Return the inputs of an item by name, and the fields that the call gives."""
     layer = LAYERS[kind]
@@ -107,20 +108,23 @@ def _inputs(
             fields[name] = plain(value)
     for field in [name for name in fields if fields[name] == layer.model_fields[name].default]:
         del fields[field]
-    for field, mask in (("is_causal", ""), ("tgt_is_causal", "tgt_"), ("src_is_causal", "src_")):
-        if fields.get(field):
-            for name in (f"{mask}mask", "attn_mask", "mask", "src_mask", "tgt_mask"):
-                tensors.pop(name, None)
-    found = {name: c.sym(one) for name, one in tensors.items()}
+    if any(fields.get(name) for name in ("is_causal", "tgt_is_causal", "src_is_causal")):
+        for name in ("attn_mask", "mask", "src_mask", "tgt_mask"):
+            tensors.pop(name, None)
+    return _by_name(layer, {name: c.sym(one) for name, one in tensors.items()}), fields
+
+
+def _by_name(layer: type[Layer], found: dict[str, Sym]) -> dict[str, Sym]:
+    """Return the inputs of a layer by the layer's own names."""
     known = (*layer.inputs, *layer.optional_inputs, *layer.named_inputs)
     if layer.inputs[:1] != (next(iter(found), None),) and found and next(iter(found)) not in known:
         found = dict(zip(known, found.values(), strict=False))
-    if kind == "MultiheadAttention":
-        if found.get("value") == found.get("key"):
-            found.pop("value", None)
-            if found.get("key") == found["query"]:
-                found.pop("key", None)
-    return found, fields
+    attends = layer.__name__ == "MultiheadAttention"
+    if attends and found.get("value") == found.get("key"):
+        found.pop("value", None)
+        if found.get("key") == found["query"]:
+            found.pop("key", None)
+    return found
 
 
 def _axis(
@@ -138,7 +142,7 @@ def _axis(
 
 
 def emit(
-    c: Converter,
+    c: Context,
     kind: str,
     fields: Mapping[str, Any],
     inputs: Mapping[str, Sym],
@@ -215,7 +219,7 @@ def _expect(kind: str, inputs: Mapping[str, Sym]) -> None:
             raise Gap("the batch is not its first axis, or is merged with another one")
 
 
-def _result(c: Converter, kind: str, x: Sym, ref: Ref) -> tuple[Axes, tuple[int, ...]]:
+def _result(c: Context, kind: str, x: Sym, ref: Ref) -> tuple[Axes, tuple[int, ...]]:
     """Return the axes and the shape of a result."""
     sizes = c.sizes(ref)
     if kind in _SEQUENCES or (any(len(sizes) != x.rank + extra for extra in (0,)) and x.plain):
@@ -243,7 +247,7 @@ def _longer(x: Sym, sizes: tuple[Any, ...]) -> tuple[Axes, tuple[int, ...]]:
 def function(kind: str, *order: str, **fixed: Any) -> Any:
     """Return what converts a function that is a layer; `order` names what follows its input."""
 
-    def convert(c: Converter, *values: Any, **named: Any) -> Any:
+    def convert(c: Context, *values: Any, **named: Any) -> Any:
         first = values[0] if values else named.pop("input", named.pop("x", None))
         given = dict(zip(order, values[1:], strict=False)) | named
         for name in ("inplace", "training", "_stacklevel", "_random_samples"):
@@ -253,13 +257,13 @@ def function(kind: str, *order: str, **fixed: Any) -> Any:
         layer = LAYERS[type_]
         fields = {}
         for name, value in (fixed | given).items():
-            value = plain(value)
+            own = plain(value)
             if name in layer.model_fields:
                 default = layer.model_fields[name].default
                 required = layer.model_fields[name].is_required()
-                if (required or value != plain(default)) and value is not None and value != []:
-                    fields[name] = value
-            elif value not in {None, False}:
+                if (required or own != plain(default)) and own is not None and own != []:
+                    fields[name] = own
+            elif own not in {None, False}:
                 message = f"its argument {name} has no counterpart in a config"
                 raise Gap(message)
         if fields.get("stride") == fields.get("kernel_size") and "Pool" in type_:
@@ -274,7 +278,7 @@ def dropout(kind: str) -> Any:
     """Return what converts a functional dropout; one that never drops changes nothing."""
 
     def convert(
-        c: Converter,
+        c: Context,
         input: Any,  # noqa: A002  as in torch's function
         p: float = 0.5,
         training: bool = True,  # noqa: FBT001, FBT002  the same

@@ -1,4 +1,4 @@
-"""Two recordings with batches of 2 and 3 samples, as one: what differs between them is the batch."""
+"""Two recordings with batches of 2 and 3 samples, as one: what differs is the batch."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _number(a: Any, b: Any) -> Any:
     return Varying((a, b))
 
 
-def _both(a: Any, b: Any) -> Any:
+def _both(a: Any, b: Any) -> Any:  # noqa: PLR0911  one for each kind of value
     """Return a value of both recordings as one."""
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         return _fixed(a, b)

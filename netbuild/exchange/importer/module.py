@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from netbuild.diagnostics.exceptions import ImportedError
-from netbuild.exchange.importer.converting import Converter
+from netbuild.exchange.importer.converting import network
 from netbuild.exchange.importer.layouts import Gap
 from netbuild.exchange.importer.lifting import lifted
 from netbuild.exchange.importer.merging import BATCHES, merged
@@ -42,7 +42,7 @@ def read(
         module.eval()
         two, three = (_recorded(_copy(module), given, size) for size in BATCHES)
         recorded = merged(two, three, _in_training(module, given))
-        return lifted(Converter(recorded, module).network(), module)
+        return lifted(network(recorded, module), module)
     except Gap as gap:
         raise ImportedError(str(gap)) from gap
     finally:

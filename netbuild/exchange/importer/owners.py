@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
 class Owner(NamedTuple):
@@ -28,7 +28,7 @@ class Owner(NamedTuple):
 NOBODY = Owner()
 
 
-def of_module(c: Converter, module: nn.Module, modifiers: Mapping[str, Any]) -> Owner:
+def of_module(c: Context, module: nn.Module, modifiers: Mapping[str, Any]) -> Owner:
     """Return the place of a module that is called."""
     path, again = str(c.call.path), c.call.again
     weighted = any(True for _ in module.state_dict())
@@ -48,7 +48,7 @@ def _above(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def _ties(c: Converter, path: str, module: nn.Module) -> dict[str, str]:
+def _ties(c: Context, path: str, module: nn.Module) -> dict[str, str]:
     """Return the parameters of a module that stand elsewhere, and note the others."""
     found = {}
     for name, parameter in module.named_parameters():
@@ -62,7 +62,7 @@ def _ties(c: Converter, path: str, module: nn.Module) -> dict[str, str]:
     return found
 
 
-def of_weights(c: Converter, **given: Any) -> Owner:
+def of_weights(c: Context, **given: Any) -> Owner:
     """Return the place of a layer with parameters of these names in it; None is left out.
 
     Raises:

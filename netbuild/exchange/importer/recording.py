@@ -271,7 +271,7 @@ class _Recorder(TorchFunctionMode):
             self.write(func, given, result, stale, None)
         return result
 
-    def write(self, target: Any, given: Any, result: Any, stale: bool, place: Place | None) -> None:
+    def write(self, target: Any, given: Any, result: Any, stale: Any, place: Place | None) -> None:
         """Add a call."""
         statement = statement_of(sys._getframe(2), _TORCH, __file__)  # noqa: SLF001
         path, again = (place.path, place.again) if place else (None, None)

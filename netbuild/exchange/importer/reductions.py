@@ -9,7 +9,7 @@ from netbuild.exchange.importer.layouts import Gap, Sym, axis, position, without
 from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
 def _reduced(x: Sym, dims: list[int], *, keep: bool) -> tuple[Any, tuple[int, ...]]:
@@ -24,7 +24,7 @@ def _reduced(x: Sym, dims: list[int], *, keep: bool) -> tuple[Any, tuple[int, ..
 def reduction(kind: str, *order: str, **defaults: Any) -> Any:
     """Return what converts a reduction; `order` is torch's order of arguments after the input."""
 
-    def convert(c: Converter, x: Any, *values: Any, **named: Any) -> Sym:
+    def convert(c: Context, x: Any, *values: Any, **named: Any) -> Sym:
         found = c.sym(x)
         given = dict(zip(order or ("dim", "keepdim"), values, strict=False)) | named
         dim = given.pop("dim", given.pop("axis", None))
@@ -46,7 +46,7 @@ def reduction(kind: str, *order: str, **defaults: Any) -> Any:
     return convert
 
 
-def extreme(c: Converter, x: Any, dim: Any = None, keepdim: bool = False) -> Any:  # noqa: FBT001, FBT002
+def extreme(c: Context, x: Any, dim: Any = None, keepdim: bool = False) -> Any:  # noqa: FBT001, FBT002
     """Convert `max` along an axis, or of two tensors."""
     if dim is None or not isinstance(dim, int):
         raise Gap("it is the largest value of all samples, or of two tensors")
@@ -61,7 +61,7 @@ def extreme(c: Converter, x: Any, dim: Any = None, keepdim: bool = False) -> Any
 def along(kind: str, default: int | None = None) -> Any:
     """Return what converts a function along an axis that keeps the shape."""
 
-    def convert(c: Converter, x: Any, dim: Any = None, *_: Any, **named: Any) -> Sym:
+    def convert(c: Context, x: Any, dim: Any = None, *_: Any, **named: Any) -> Sym:
         found = c.sym(x)
         dim = default if dim is None else dim
         if dim is None:
@@ -75,7 +75,7 @@ def along(kind: str, default: int | None = None) -> Any:
     return convert
 
 
-def glu(c: Converter, x: Any, dim: int = -1) -> Sym:
+def glu(c: Context, x: Any, dim: int = -1) -> Sym:
     """Convert `glu`."""
     found = c.sym(x)
     own = axis(found, dim)
@@ -88,7 +88,7 @@ def ordered(kind: str, *order: str) -> Any:
     """Return what converts `topk` or `sort`."""
     defaults = {"dim": -1, "largest": True, "sorted": True, "descending": False, "stable": False}
 
-    def convert(c: Converter, x: Any, *values: Any, **named: Any) -> Any:
+    def convert(c: Context, x: Any, *values: Any, **named: Any) -> Any:
         found = c.sym(x)
         given = dict(zip(order, values, strict=False)) | named
         dim = given.get("dim", -1)
@@ -111,7 +111,7 @@ def ordered(kind: str, *order: str) -> Any:
     return convert
 
 
-def normalize(c: Converter, x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Sym:
+def normalize(c: Context, x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Sym:
     """Convert `normalize`."""
     found = c.sym(x)
     given = {} if dim == 1 and found.plain else {"dim": axis(found, dim)}
@@ -120,7 +120,7 @@ def normalize(c: Converter, x: Any, p: float = 2.0, dim: int = 1, eps: float = 1
     return c.operation("Normalize", given, [found], found.axes, found.shape)
 
 
-def norm(c: Converter, x: Any, *values: Any, **named: Any) -> Sym:
+def norm(c: Context, x: Any, *values: Any, **named: Any) -> Sym:
     """Convert `norm` and `linalg.vector_norm`."""
     first = "p" if "Tensor" in str(c.call.target) or "p" in named else "ord"
     given = dict(zip((first, "dim", "keepdim"), values, strict=False)) | named
@@ -132,7 +132,7 @@ def norm(c: Converter, x: Any, *values: Any, **named: Any) -> Sym:
     return result
 
 
-def gathered(c: Converter, x: Any, dim: int, index: Any, **_: Any) -> Sym:
+def gathered(c: Context, x: Any, dim: int, index: Any, **_: Any) -> Sym:
     """Convert `gather`."""
     found, places = c.sym(x), c.sym(index)
     if places.axes != found.axes:
@@ -141,7 +141,7 @@ def gathered(c: Converter, x: Any, dim: int, index: Any, **_: Any) -> Sym:
     return c.operation("Gather", fields, [found, places], found.axes, places.shape)
 
 
-def one_hot(c: Converter, x: Any, num_classes: int = -1) -> Sym:
+def one_hot(c: Context, x: Any, num_classes: int = -1) -> Sym:
     """Convert `one_hot`."""
     found = c.sym(x)
     if num_classes < 1:
@@ -152,7 +152,7 @@ def one_hot(c: Converter, x: Any, num_classes: int = -1) -> Sym:
     return c.operation("OneHot", fields, [found], axes, (*found.shape, num_classes))
 
 
-def cast(c: Converter, x: Any, *_: Any, **__: Any) -> Sym:
+def cast(c: Context, x: Any, *_: Any, **__: Any) -> Sym:
     """Convert `to`, `float`, `type_as` and others: the recorded dtype says what came."""
     found = c.sym(x)
     dtype = c.dtype(c.call.result)
@@ -161,7 +161,7 @@ def cast(c: Converter, x: Any, *_: Any, **__: Any) -> Sym:
     return c.operation("To", {"dtype": dtype}, [found], found.axes, found.shape, dtype)
 
 
-def detach(c: Converter, x: Any) -> Sym:
+def detach(c: Context, x: Any) -> Sym:
     """Convert `detach`."""
     found = c.sym(x)
     return c.operation("Detach", {}, [found], found.axes, found.shape)
@@ -170,7 +170,7 @@ def detach(c: Converter, x: Any) -> Sym:
 def noise(kind: str) -> Any:
     """Return what converts `randn_like` or `rand_like`, and `randn` of a batch."""
 
-    def convert(c: Converter, *given: Any, **_: Any) -> Sym:
+    def convert(c: Context, *given: Any, **_: Any) -> Sym:
         from netbuild.exchange.importer.layouts import plain
         from netbuild.exchange.importer.recording import Ref
 
@@ -196,8 +196,13 @@ TABLE: dict[str, Any] = {
     "logsumexp": reduction("Logsumexp"),
     "prod": reduction("Prod"),
     "argmax": reduction("Argmax"),
-    "norm": norm, "vector_norm": norm, "linalg_vector_norm": norm,
-    "max": extreme, "normalize": normalize, "gather": gathered, "one_hot": one_hot,
+    "norm": norm,
+    "vector_norm": norm,
+    "linalg_vector_norm": norm,
+    "max": extreme,
+    "normalize": normalize,
+    "gather": gathered,
+    "one_hot": one_hot,
     "softmax": along("Softmax"),
     "log_softmax": along("LogSoftmax"),
     "softmin": along("Softmin"),
@@ -208,6 +213,8 @@ TABLE: dict[str, Any] = {
     "sort": ordered("Sort", "dim", "descending", "stable"),
     **dict.fromkeys(_CASTS, cast),
     "detach": detach,
-    "randn": noise("Randn"), "rand": noise("Rand"),
-    "randn_like": noise("Randn"), "rand_like": noise("Rand"),
+    "randn": noise("Randn"),
+    "rand": noise("Rand"),
+    "randn_like": noise("Randn"),
+    "rand_like": noise("Rand"),
 }

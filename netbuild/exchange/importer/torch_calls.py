@@ -12,10 +12,10 @@ from netbuild.exchange.importer.layouts import Gap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
-def same(converter: Converter, x: Any, *_: Any, **__: Any) -> Any:
+def same(converter: Context, x: Any, *_: Any, **__: Any) -> Any:
     """Convert a function that changes nothing but where the values lie."""
     return converter.sym(x)
 
@@ -34,7 +34,7 @@ TABLE: dict[str, Callable[..., Any]] = {
 }
 
 
-def convert(converter: Converter) -> Any:
+def convert(converter: Context) -> Any:
     """Return the value or the values of the call at hand.
 
     Raises:

@@ -21,7 +21,7 @@ from netbuild.exchange.importer.merging import Times, Varying
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
 def _listed(values: Sequence[Any]) -> list[Any]:
@@ -34,7 +34,7 @@ def _listed(values: Sequence[Any]) -> list[Any]:
     return list(listed)
 
 
-def reshape(c: Converter, x: Any, *sizes: Any, shape: Any = None, size: Any = None) -> Sym:
+def reshape(c: Context, x: Any, *sizes: Any, shape: Any = None, size: Any = None) -> Sym:
     """Convert `view` and `reshape`."""
     x = c.sym(x)
     given = _listed(sizes or (shape or size,))
@@ -54,7 +54,7 @@ def reshape(c: Converter, x: Any, *sizes: Any, shape: Any = None, size: Any = No
     return c.view(x, axes, new, "Reshape", shape=written)
 
 
-def _shared_reshape(c: Converter, x: Sym, target: tuple[int, ...]) -> Sym:
+def _shared_reshape(c: Context, x: Sym, target: tuple[int, ...]) -> Sym:
     if not x.shared:
         raise Gap("its result has no axis of the batch")
     lead = x.batch == 0 and target[:1] == (1,)
@@ -62,7 +62,7 @@ def _shared_reshape(c: Converter, x: Sym, target: tuple[int, ...]) -> Sym:
     return c.reshaped(x, axes, target[1:] if lead else target)
 
 
-def flatten(c: Converter, x: Any, start_dim: int = 0, end_dim: int = -1) -> Sym:
+def flatten(c: Context, x: Any, start_dim: int = 0, end_dim: int = -1) -> Sym:
     """Convert `flatten`."""
     found = c.sym(x)
     if not found.plain or start_dim in {0, -found.rank}:
@@ -76,7 +76,7 @@ def flatten(c: Converter, x: Any, start_dim: int = 0, end_dim: int = -1) -> Sym:
     return c.view(found, plain(len(sizes)), sizes[1:], "Flatten", **given)
 
 
-def unflatten(c: Converter, x: Any, dim: int, sizes: Any = None, **named: Any) -> Sym:
+def unflatten(c: Context, x: Any, dim: int, sizes: Any = None, **named: Any) -> Sym:
     """Convert `unflatten`."""
     found = c.sym(x)
     sizes = _listed([sizes or named["unflattened_size"]])
@@ -87,7 +87,7 @@ def unflatten(c: Converter, x: Any, dim: int, sizes: Any = None, **named: Any) -
     return c.view(found, plain(len(new)), new[1:], "Unflatten", **given)
 
 
-def permute(c: Converter, x: Any, *dims: Any, **named: Any) -> Sym:
+def permute(c: Context, x: Any, *dims: Any, **named: Any) -> Sym:
     """Convert `permute`."""
     x = c.sym(x)
     listed = [position(d, x.rank) for d in _listed(dims or (named["dims"],))]
@@ -99,7 +99,7 @@ def permute(c: Converter, x: Any, *dims: Any, **named: Any) -> Sym:
     return _ordered(c, x, listed)
 
 
-def transpose(c: Converter, x: Any, dim0: int, dim1: int) -> Sym:
+def transpose(c: Context, x: Any, dim0: int, dim1: int) -> Sym:
     """Convert `transpose`."""
     x = c.sym(x)
     listed = list(range(x.rank))
@@ -113,7 +113,7 @@ def transpose(c: Converter, x: Any, dim0: int, dim1: int) -> Sym:
     return _ordered(c, x, listed)
 
 
-def _ordered(c: Converter, x: Sym, dims: list[int], kind: str = "", /, **given: Any) -> Sym:
+def _ordered(c: Context, x: Sym, dims: list[int], kind: str = "", /, **given: Any) -> Sym:
     """Return a value whose torch axes have another order."""
     groups = [x.axes[d] for d in dims]
     moved = order(tuple(groups))
@@ -129,7 +129,7 @@ def _ordered(c: Converter, x: Sym, dims: list[int], kind: str = "", /, **given: 
     return c.view(x, axes, shape, kind, **given)
 
 
-def movedim(c: Converter, x: Any, source: Any, destination: Any) -> Sym:
+def movedim(c: Context, x: Any, source: Any, destination: Any) -> Sym:
     """Convert `movedim`."""
     x = c.sym(x)
     one = ([v] if isinstance(v, int) else list(v) for v in (source, destination))
@@ -140,13 +140,13 @@ def movedim(c: Converter, x: Any, source: Any, destination: Any) -> Sym:
     return _ordered(c, x, left)
 
 
-def transposed(c: Converter, x: Any) -> Sym:
+def transposed(c: Context, x: Any) -> Sym:
     """Convert `x.T` and `x.mT`."""
     rank = c.sym(x).rank
     return transpose(c, x, -2, -1) if rank > 1 else c.sym(x)
 
 
-def squeeze(c: Converter, x: Any, dim: Any = None) -> Sym:
+def squeeze(c: Context, x: Any, dim: Any = None) -> Sym:
     """Convert `squeeze`."""
     x = c.sym(x)
     sizes = [x.size(d) for d in range(x.rank)]
@@ -171,7 +171,7 @@ def squeeze(c: Converter, x: Any, dim: Any = None) -> Sym:
     return c.view(x, without(x, dims), shape, "Squeeze", dim=given)
 
 
-def unsqueeze(c: Converter, x: Any, dim: int) -> Sym:
+def unsqueeze(c: Context, x: Any, dim: int) -> Sym:
     """Convert `unsqueeze`."""
     x = c.sym(x)
     where = position(dim, x.rank + 1)
@@ -185,7 +185,7 @@ def unsqueeze(c: Converter, x: Any, dim: int) -> Sym:
     return c.view(x, renumbered(groups), shape, "Unsqueeze", dim=raw)
 
 
-def expand(c: Converter, x: Any, *sizes: Any, size: Any = None) -> Sym:
+def expand(c: Context, x: Any, *_: Any, **__: Any) -> Sym:
     """Convert `expand`, `expand_as` and `broadcast_to`."""
     x = c.sym(x)
     given = c.sizes(c.call.result)
@@ -209,7 +209,7 @@ def expand(c: Converter, x: Any, *sizes: Any, size: Any = None) -> Sym:
     return c.view(x, x.axes, shape, "Expand", sizes=written)
 
 
-def repeat(c: Converter, x: Any, *repeats: Any) -> Sym:
+def repeat(c: Context, x: Any, *repeats: Any) -> Sym:
     """Convert `repeat` and `tile`."""
     x = c.sym(x)
     times = _listed(repeats)
@@ -228,7 +228,7 @@ def repeat(c: Converter, x: Any, *repeats: Any) -> Sym:
     return c.view(x, x.axes, shape, "Repeat", repeats=own)
 
 
-def repeat_interleave(c: Converter, x: Any, repeats: Any, dim: Any = None, **_: Any) -> Sym:
+def repeat_interleave(c: Context, x: Any, repeats: Any, dim: Any = None, **_: Any) -> Sym:
     """Convert `repeat_interleave` by a number."""
     x = c.sym(x)
     if not isinstance(repeats, int) or dim is None:
@@ -239,19 +239,19 @@ def repeat_interleave(c: Converter, x: Any, repeats: Any, dim: Any = None, **_: 
     return c.view(x, x.axes, shape, "RepeatInterleave", repeats=repeats, dim=own)
 
 
-def chunk(c: Converter, x: Any, chunks: int, dim: int = 0) -> Any:
+def chunk(c: Context, x: Any, chunks: int, dim: int = 0) -> Any:
     """Convert `chunk`."""
     return _parts(c, c.sym(x), "Chunk", {"chunks": chunks}, dim)
 
 
-def divided(c: Converter, x: Any, size: Any = None, dim: int = 0, **named: Any) -> Any:
+def divided(c: Context, x: Any, size: Any = None, dim: int = 0, **named: Any) -> Any:
     """Convert `split`."""
     size = named.get("split_size_or_sections", named.get("split_size", size))
     size = list(size) if isinstance(size, (list, tuple)) else size
     return _parts(c, c.sym(x), "Split", {"split_size_or_sections": size}, dim)
 
 
-def _parts(c: Converter, x: Sym, kind: str, given: dict[str, Any], dim: int) -> Any:
+def _parts(c: Context, x: Sym, kind: str, given: dict[str, Any], dim: int) -> Any:
     from netbuild.components.tensor import Tensor
     from netbuild.graph.value import Value
 
@@ -273,13 +273,13 @@ def _parts(c: Converter, x: Sym, kind: str, given: dict[str, Any], dim: int) -> 
     ]
 
 
-def unbind(c: Converter, x: Any, dim: int = 0) -> Any:
+def unbind(c: Context, x: Any, dim: int = 0) -> Any:
     """Convert `unbind`."""
     found = c.sym(x)
     return [indexing.select(c, found, dim, number) for number in range(len(c.call.result))]
 
 
-def roll(c: Converter, x: Any, shifts: Any, dims: Any = None) -> Sym:
+def roll(c: Context, x: Any, shifts: Any, dims: Any = None) -> Sym:
     """Convert `roll`."""
     x = c.sym(x)
     if dims is None or dims == ():
@@ -293,7 +293,7 @@ def _list(value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value
 
 
-def flip(c: Converter, x: Any, *dims: Any, **named: Any) -> Sym:
+def flip(c: Context, x: Any, *dims: Any, **named: Any) -> Sym:
     """Convert `flip`."""
     x = c.sym(x)
     own = [axis(x, d) for d in _listed(dims or (named["dims"],))]
@@ -303,7 +303,7 @@ def flip(c: Converter, x: Any, *dims: Any, **named: Any) -> Sym:
 def triangle(kind: str) -> Any:
     """Return what converts `tril` or `triu`."""
 
-    def convert(c: Converter, x: Any, diagonal: int = 0) -> Sym:
+    def convert(c: Context, x: Any, diagonal: int = 0) -> Sym:
         x = c.sym(x)
         given = {"diagonal": diagonal} if diagonal else {}
         return c.view(x, x.axes, x.shape, kind, **given)
@@ -311,7 +311,7 @@ def triangle(kind: str) -> Any:
     return convert
 
 
-def pad(c: Converter, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Sym:
+def pad(c: Context, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Sym:
     """Convert `pad`."""
     x = c.sym(x)
     sides = list(pad)
@@ -332,14 +332,34 @@ def pad(c: Converter, x: Any, pad: Any, mode: str = "constant", value: Any = Non
 
 TABLE: dict[str, Any] = {
     **dict.fromkeys(("view", "reshape", "view_as", "reshape_as"), reshape),
-    "flatten": flatten, "ravel": flatten, "unflatten": unflatten,
-    "permute": permute, "transpose": transpose, "swapaxes": transpose, "swapdims": transpose,
-    "movedim": movedim, "moveaxis": movedim, "T": transposed, "mT": transposed, "t": transposed,
-    "squeeze": squeeze, "unsqueeze": unsqueeze,
+    "flatten": flatten,
+    "ravel": flatten,
+    "unflatten": unflatten,
+    "permute": permute,
+    "transpose": transpose,
+    "swapaxes": transpose,
+    "swapdims": transpose,
+    "movedim": movedim,
+    "moveaxis": movedim,
+    "T": transposed,
+    "mT": transposed,
+    "t": transposed,
+    "squeeze": squeeze,
+    "unsqueeze": unsqueeze,
     **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expand),
-    "repeat": repeat, "tile": repeat, "repeat_interleave": repeat_interleave,
-    "chunk": chunk, "split": divided, "unbind": unbind, "roll": roll, "flip": flip,
-    "tril": triangle("Tril"), "triu": triangle("Triu"), "pad": pad,
-    "getitem": indexing.getitem, "select": indexing.selected, "narrow": indexing.narrowed,
+    "repeat": repeat,
+    "tile": repeat,
+    "repeat_interleave": repeat_interleave,
+    "chunk": chunk,
+    "split": divided,
+    "unbind": unbind,
+    "roll": roll,
+    "flip": flip,
+    "tril": triangle("Tril"),
+    "triu": triangle("Triu"),
+    "pad": pad,
+    "getitem": indexing.getitem,
+    "select": indexing.selected,
+    "narrow": indexing.narrowed,
     "index_select": indexing.index_select,
 }

@@ -12,7 +12,7 @@ from netbuild.exchange.importer.layouts import Gap, Sym
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netbuild.exchange.importer.converting import Converter
+    from netbuild.exchange.importer.context import Context
 
 
 def _fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,13 +20,13 @@ def _fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in given.items():
         info = LAYERS[kind].model_fields[name]
-        value = plain(value)
-        if info.is_required() or value != plain(info.default):
-            found[name] = value
+        own = plain(value)
+        if info.is_required() or own != plain(info.default):
+            found[name] = own
     return found
 
 
-def linear(c: Converter, input: Any, weight: Any, bias: Any = None) -> Any:  # noqa: A002
+def linear(c: Context, input: Any, weight: Any, bias: Any = None) -> Any:  # noqa: A002
     """Convert `linear`; a weight that is computed becomes a matrix product."""
     x = c.sym(input)
     try:
@@ -42,7 +42,7 @@ def linear(c: Converter, input: Any, weight: Any, bias: Any = None) -> Any:  # n
     return layers.emit(c, "Linear", fields, {"input": x}, owner)
 
 
-def _product(c: Converter, x: Sym, matrix: Sym, bias: Any) -> Sym:
+def _product(c: Context, x: Sym, matrix: Sym, bias: Any) -> Sym:
     found, axes = joins.stacked(c, x, matrix)
     shape = (*x.shape[:-1], matrix.shape[-1])
     y = c.operation("MatMul", {}, found, axes, shape)
@@ -59,7 +59,7 @@ def convolution(rank: int, *, transposed: bool = False) -> Any:
     if transposed:
         names = ("stride", "padding", "output_padding", "groups", "dilation")
 
-    def convert(c: Converter, input: Any, weight: Any, *rest: Any, **named: Any) -> Any:  # noqa: A002
+    def convert(c: Context, input: Any, weight: Any, *rest: Any, **named: Any) -> Any:  # noqa: A002
         given = dict(zip(("bias", *names), rest, strict=False)) | named
         bias = given.pop("bias", None)
         owner = owners.of_weights(c, weight=weight, bias=bias)
@@ -76,8 +76,8 @@ def convolution(rank: int, *, transposed: bool = False) -> Any:
     return convert
 
 
-def batch_norm(
-    c: Converter,
+def batch_norm(  # noqa: PLR0913, PLR0917  as in torch's function
+    c: Context,
     input: Any,  # noqa: A002  as in torch's function
     running_mean: Any,
     running_var: Any,
@@ -101,7 +101,7 @@ def batch_norm(
 
 
 def layer_norm(
-    c: Converter,
+    c: Context,
     input: Any,  # noqa: A002  as in torch's function
     normalized_shape: Any,
     weight: Any = None,
@@ -119,7 +119,7 @@ def layer_norm(
 
 
 def rms_norm(
-    c: Converter, input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None
+    c: Context, input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None
 ) -> Any:
     """Convert `rms_norm`."""
     sizes = list(normalized_shape)
@@ -130,7 +130,7 @@ def rms_norm(
 
 
 def group_norm(
-    c: Converter,
+    c: Context,
     input: Any,  # noqa: A002  as in torch's function
     num_groups: int,
     weight: Any = None,
@@ -144,7 +144,7 @@ def group_norm(
     return layers.emit(c, "GroupNorm", fields, {"input": c.sym(input)}, owner)
 
 
-def embedding(c: Converter, input: Any, weight: Any, *rest: Any, **named: Any) -> Any:  # noqa: A002
+def embedding(c: Context, input: Any, weight: Any, *rest: Any, **named: Any) -> Any:  # noqa: A002
     """Convert `embedding`."""
     names = ("padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse")
     given = dict(zip(names, rest, strict=False)) | named
@@ -155,7 +155,7 @@ def embedding(c: Converter, input: Any, weight: Any, *rest: Any, **named: Any) -
     return layers.emit(c, "Embedding", fields, {"input": c.sym(input)}, owner)
 
 
-def prelu(c: Converter, input: Any, weight: Any) -> Any:  # noqa: A002
+def prelu(c: Context, input: Any, weight: Any) -> Any:  # noqa: A002
     """Convert `prelu`."""
     owner = owners.of_weights(c, weight=weight)
     fields = _fields("PReLU", {"num_parameters": c.sizes(weight)[0]})
@@ -166,6 +166,10 @@ TABLE: dict[str, Any] = {
     "linear": linear,
     **{f"conv{rank}d": convolution(rank) for rank in (1, 2, 3)},
     **{f"conv_transpose{rank}d": convolution(rank, transposed=True) for rank in (1, 2, 3)},
-    "batch_norm": batch_norm, "layer_norm": layer_norm, "rms_norm": rms_norm,
-    "group_norm": group_norm, "embedding": embedding, "prelu": prelu,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
+    "group_norm": group_norm,
+    "embedding": embedding,
+    "prelu": prelu,
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.exchange.quantizing import Quantized, Source
+    from netbuild.graph.graph import Graph
 
 Format: TypeAlias = Literal["onnx", "pt2", "python", "safetensors"]
 
@@ -87,18 +88,21 @@ def export(  # noqa: PLR0913  the options of a command
         OSError: the file cannot be written.
     """
     _expect_parts(include, format)
-    wanted = _Wanted(format, batch, opset, verify, noise_as_input, train)
-    _expect_options(wanted, quantize)
-    source = _source(Path(place), checkpoint, weights) if quantize else None
+    wanted = _Wanted(format, batch, opset, verify, noise_as_input)
+    _expect_options(wanted, quantize, train=train)
+    if train:
+        training = python_file.with_data(Path(place), Path(weights) if weights else None)
+        wanted = wanted._replace(training=training)
+    source = _samples(place, checkpoint, weights) if quantize else None
     made = program(place, checkpoint, weights=weights, include=include, noise=noise_as_input)
     return _kept(made, Path(path), wanted, source)
 
 
-def _source(place: Path, checkpoint: str, weights: str | Path | None) -> Source:
-    """Return what is measured before and after a quantisation."""
+def _samples(place: str | Path, checkpoint: str, weights: str | Path | None) -> Source:
+    """Return the validation samples that measure what 8 bits cost."""
     from netbuild.exchange.quantizing import Source  # it imports all of training
 
-    source = Source(place, checkpoint, Path(weights) if weights else None)
+    source = Source(Path(place), checkpoint, Path(weights) if weights else None)
     source.expect_samples()
     return source
 
@@ -111,7 +115,8 @@ class _Wanted(NamedTuple):
     opset: int | None
     verify: bool
     noise: bool = False
-    train: bool = False
+    #: The network with its data, for source that trains it.
+    training: Graph | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -136,7 +141,7 @@ def _expect_parts(include: Sequence[str], format: Format) -> None:  # noqa: A002
         raise ExportError("Python source is the network alone: nothing is included in it")
 
 
-def _expect_options(wanted: _Wanted, quantize: str | None) -> None:
+def _expect_options(wanted: _Wanted, quantize: str | None, *, train: bool) -> None:
     """Refuse options that a format does not have.
 
     Raises:
@@ -152,7 +157,7 @@ def _expect_options(wanted: _Wanted, quantize: str | None) -> None:
         raise ExportError("safetensors holds weights alone: it has no inputs")
     if wanted.format == "python" and (wanted.noise or wanted.batch):
         raise ExportError("Python source draws its noise, and takes batches of any size")
-    if wanted.train and wanted.format != "python":
+    if train and wanted.format != "python":
         raise ExportError("train is for Python source only")
 
 
@@ -210,7 +215,7 @@ def _weights(made: Program, beside: Path, wanted: _Wanted) -> dict[int, float]:
 def _recorded(made: Program, beside: Path, wanted: _Wanted) -> dict[int, float]:
     """Write a program, and return the largest differences; none if nothing is compared."""
     if wanted.format == "python":
-        python_file.write(made, beside, train=wanted.train)
+        python_file.write(wanted.training or made.graph, beside, train=wanted.training is not None)
         file = python_file.load(beside, made)
         return differences(made, file, wanted.sizes) if wanted.verify else {}
     # A batch of 1 would be recorded as an axis that is always 1.

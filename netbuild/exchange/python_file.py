@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from netbuild.checks.trace import trace
+from netbuild.config.load import load as load_config
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.source.writer import python_source
+from netbuild.training.prediction.network import network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,15 +20,26 @@ if TYPE_CHECKING:
 
     from netbuild.exchange.comparing import Loaded
     from netbuild.exchange.program import Program
+    from netbuild.graph.graph import Graph
 
 
-def write(program: Program, path: Path, *, train: bool) -> None:
+def write(graph: Graph, path: Path, *, train: bool) -> None:
     """Write the source of a network, without its weights.
 
     Raises:
         ExportError: Python source cannot hold a layer, or the training.
     """
-    path.write_text(python_source(program.graph, train=train), "utf-8")
+    path.write_text(python_source(graph, train=train), "utf-8")
+
+
+def with_data(place: Path, weights: Path | None) -> Graph:
+    """Return the network of a run or of a config, with the data on which it trains.
+
+    Raises:
+        ConfigError: the config has faults.
+        TrainingError: the folder is no run.
+    """
+    return trace(load_config(place) if place.is_file() else network(place, weights)[0])
 
 
 def load(path: Path, program: Program) -> Loaded:

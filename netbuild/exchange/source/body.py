@@ -216,7 +216,8 @@ class Body:
 
     def flows(self, step: Step) -> bool:
         """Whether the next line reads a result, and nothing else does: it needs no name."""
-        place, readers = self.places[step], self.readers[step]
+        place = self.places[step]
+        readers = self.readers.get(step, [place])
         near = place + 1
         if near < len(self.steps) and self.steps[near].kind == "choice":
             near += 1

@@ -255,15 +255,15 @@ class Class:
 
     def constant(self, part: Part) -> Code:
         """Return the call that makes the values of a constant."""
-        layers = [place.member.part.layer for place in part.places]  # type: ignore[union-attr]
-        layer = layers[0]
-        assert isinstance(layer, Constant)
+        layers = [_row(place).layer for place in part.places]
+        constants = [layer for layer in layers if isinstance(layer, Constant)]
+        layer = constants[0]
         function, arguments, dtype = layer.call()
         self.needs.imports.add("import torch")
         last = {} if layer.dtype is None else {"dtype": Text(f"torch.{dtype}")}
         if function == "tensor":
             return call("torch.tensor", *map(_as_list, arguments), **last)
-        each = zip(*(one.call()[1] for one in layers), strict=True)  # type: ignore[attr-defined]
+        each = zip(*(one.call()[1] for one in constants), strict=True)
         hints = texts(_row(part.places[0]).item)
         there = self.scope.only([bool(run) for run in part.runs])
         given = [there.fit(column, "size", hints if _differ(column) else ()) for column in each]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.source.body import Body, live
@@ -15,10 +15,34 @@ from netbuild.exchange.source.values import Name, plain, step_of
 from netbuild.graph.row import Block, Row
 
 if TYPE_CHECKING:
-    from netbuild.exchange.source.classes import Class
+    from netbuild.exchange.source.fitting import Scope
+    from netbuild.exchange.source.kinds import Kind, Kinds
+    from netbuild.exchange.source.needs import Needs
     from netbuild.exchange.source.recording import Recording
     from netbuild.exchange.source.values import Step
     from netbuild.graph.row import Member
+
+
+class Class(Protocol):
+    """The class whose `forward` is written."""
+
+    kind: Kind
+    kinds: Kinds
+    scope: Scope
+    is_root: bool
+
+    @property
+    def needs(self) -> Needs:
+        """What the file must have."""
+
+    def access(self, name: str) -> str:
+        """Return the code of a module or a tensor of the stack."""
+
+    def attribute(self, code: Code) -> Code:
+        """Return an expression of parameters in `forward`, which reads them from `self`."""
+
+    def inputs(self) -> list[str]:
+        """Return the variables of the inputs of `forward`."""
 
 
 class Steps:
@@ -191,13 +215,6 @@ def _acts(member: Member | None) -> bool:
         return False
     part = member.part
     if isinstance(part, Block):
-        return part.has_statistics or _draws(part)
-    return bool(part.buffers) or part.layer.draws
-
-
-def _draws(block: Block) -> bool:
-    for member in block.members:
-        part = member.part
-        if part.layer.draws if isinstance(part, Row) else _draws(part):
-            return True
-    return False
+        return any(map(_acts, part.members))
+    overwrites = bool(getattr(part.layer, "inplace", False))
+    return bool(part.buffers) or part.layer.draws or overwrites

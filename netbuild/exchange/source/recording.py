@@ -130,6 +130,8 @@ class _Stack:
     def stack(self, member: Member, part: Block, x: Sequence[Value]) -> dict[str, Value]:
         """Record the call of a stack."""
         ports = list(part.outputs)
+        if member.module:  # the first call says how the stack is written
+            part = next(m.part for m in self.block.members if m.name == member.module)  # type: ignore[assignment]
         if part.recomputes:
             name = "recomputed" if part.has_statistics else "checkpoint"
             y = self.recorder.add("checkpoint", name, self.module(member), *x)
@@ -240,10 +242,10 @@ def is_loop(block: Block) -> bool:
         return False
     before = first
     for member in others:
-        (port,) = before.part.outputs  # type: ignore[union-attr]  # they are stacks
+        (port,) = before.part.outputs
         wanted = [Ref(before.name, port), *list(first.reads.values())[1:]]
         if list(member.reads.values()) != wanted or list(member.reads) != list(first.reads):
             return False
         before = member
-    (port,) = before.part.outputs  # type: ignore[union-attr]  # it is a stack
+    (port,) = before.part.outputs
     return list(block.outputs.values()) == [Ref(before.name, port)]

@@ -240,7 +240,7 @@ class Loop:
         return found
 
     def validation(self, batch: str, inputs: str) -> list[str]:
-        """Return the lines that measure the loss, and the accuracy of classes, on held-out samples."""
+        """Return the lines that measure loss and accuracy on held-out samples."""
         first = self.config.losses[0]
         told = first.compared(self.graph.outputs)
         scores = "output" if len(self.graph.outputs) == 1 else variable(next(iter(told), ""))

@@ -111,7 +111,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
-        self.hint, self.part = "", None
+        self.hint, self.part = "", ""
 
     def add(self, kind: str, name: str, *x: Any, **keywords: Any) -> Value:
         """Record a step, and return its result."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.source.classes import Class
 from netbuild.exchange.source.comments import Comments
 from netbuild.exchange.source.constructors import Constructors, expression
@@ -63,7 +64,7 @@ class Source:
                 kind.lines = self.class_(kind)
             except ApartError:
                 if len(kind.stacks) == 1:
-                    raise
+                    raise ExportError(_refused(kind)) from None
                 self.kinds.divide(kind)
                 continue
             number += 1
@@ -93,6 +94,14 @@ class Source:
             groups.setdefault(_group(module), []).append(line)
         imports = ["\n".join(sorted(lines, key=_order)) for _, lines in sorted(groups.items())]
         return [*comment, *([""] if comment else []), "\n\n".join(imports)]
+
+
+def _refused(kind: Kind) -> str:
+    """Return the fault of a stack that no class can have."""
+    stack = kind.stacks[0]
+    span = stack.block.members[0].span
+    where = f"{span.document.name}:{span.line}"
+    return f"{where}: {stack.path or 'the network'} has no form as a class of Python"
 
 
 def _group(module: str) -> int:

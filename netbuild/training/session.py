@@ -252,15 +252,13 @@ def _validating(graph: Graph, found: Run | None, split: str) -> Trainer:
     """Return a trainer that only validates. It does not average weights.
 
     Args:
-        graph: the network, and its config.
         found: the run of the weights, which has kept what its data told; None without.
         split: the samples that are measured.
     """
-    config = graph.config
-    config = config._replace(train=config.train.model_copy(update={"ema": None}))
-    graph = graph._replace(config=config)
+    train = graph.config.train.model_copy(update={"ema": None})
+    graph = graph._replace(config=graph.config._replace(train=train))
     made = found or (lambda *_: Run(Path()))
-    return _trainer(graph, join(config.train), made, lock=False, split=split)
+    return _trainer(graph, join(train), made, lock=False, split=split)
 
 
 def _trainer(

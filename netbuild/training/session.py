@@ -249,11 +249,9 @@ def _validated(trainer: Trainer, split: str, warn: _Call, forward: _Call) -> dic
 
 
 def _validating(graph: Graph, found: Run | None, split: str) -> Trainer:
-    """Return a trainer that only validates. It does not average weights.
+    """Return a trainer that only validates, on a split. It does not average weights.
 
-    Args:
-        found: the run of the weights, which has kept what its data told; None without.
-        split: the samples that are measured.
+    `found` is the run of the weights, which has kept what its data told; None without.
     """
     train = graph.config.train.model_copy(update={"ema": None})
     graph = graph._replace(config=graph.config._replace(train=train))

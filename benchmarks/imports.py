@@ -17,6 +17,7 @@ import argparse
 import importlib
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ def transformers(_: argparse.Namespace) -> Iterator[Case]:
     ]
     for name, config, given, x in cases:
         made = getattr(library, config)(**given)
-        yield name, lambda kind=getattr(library, name), made=made: kind(made), x
+        yield name, partial(getattr(library, name), made), x
 
 
 def timm(options: argparse.Namespace) -> Iterator[Case]:

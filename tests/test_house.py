@@ -69,7 +69,6 @@ def contents(path: Path) -> Contents:
 
 def is_command(path: Path, function: str) -> bool:
     """Whether a function is a command of the command line."""
-    # `import` is no name in Python, so its function is `import_`.
     return path.parent.name == "cli" and COMMANDS.get(function.rstrip("_")) == path.stem
 
 

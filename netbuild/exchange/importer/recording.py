@@ -141,6 +141,7 @@ class _Recorder(TorchFunctionMode):
         super().__init__()
         self.module = module
         self.found = Recording([], {}, [], [], {}, None)
+        self.layers = {id(one) for one in module.modules() if is_layer(one)}
         self.names: dict[int, list[str]] = {}
         for name, one in module.named_modules(remove_duplicate=False):
             self.names.setdefault(id(one), []).append(name)
@@ -199,7 +200,7 @@ class _Recorder(TorchFunctionMode):
         if self.paused or id(module) not in self.names:
             return call(module, *args, **kwargs)
         place = self.placed(module)
-        if is_layer(module) and self.stack:
+        if id(module) in self.layers and self.stack:
             given = self.marked(args), self.marked(kwargs)
             stale = self.reads_stale(given)
             self.paused += 1

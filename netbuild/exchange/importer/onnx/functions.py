@@ -44,7 +44,7 @@ def _clip(step: Step, x: torch.Tensor, low: Any = None, high: Any = None) -> tor
     return x.clamp(least, most)
 
 
-def _softmax(function: Callable[..., Any], step: Step, x: torch.Tensor) -> torch.Tensor:
+def _softmax(function: Callable[..., Any], step: Step, x: torch.Tensor) -> Any:
     axis = step.get("axis", -1 if step.opset >= 13 else 1)
     axis += x.dim() if axis < 0 else 0
     if step.opset < 13 and math.prod(x.shape[axis + 1 :]) > 1:

@@ -14,6 +14,7 @@ import subprocess
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,12 +88,12 @@ def test_a_browser_classifies_as_predict_does(tmp_path: Path) -> None:
     ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/digits.html"
-        command = ["node", tmp_path / "browser.mjs", CHROMIUM, url, *digits]
+        command = ["node", str(tmp_path / "browser.mjs"), CHROMIUM, url, *map(str, digits)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         server.shutdown()
     told = re.findall(r"(\d+\.png): (\d), probability ([\d.]+)", done.stdout)
     assert len(told) == len(digits), done.stderr
-    expected = [*Predictor(trained(run.folder)).predictions(digits)]
+    expected: Any = [*Predictor(trained(run.folder)).predictions(digits)]
     for (name, digit, probability), one in zip(told, expected, strict=True):
         assert Path(one["input"]).name == name
         assert str(one["class"]) == digit

@@ -58,7 +58,8 @@ def _quoted(text: str) -> str:
 
 @cache
 def _text(text: str) -> str:
-    return dump([text]).strip()[1:-1].strip()
+    line = dump([text]).strip()  # [a b], but - "6.3" for a text that reads as a number
+    return line[2:] if line.startswith("- ") else line[1:-1].strip()
 
 
 def _scalar(value: Any) -> str:

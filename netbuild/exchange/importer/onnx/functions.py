@@ -44,7 +44,7 @@ def _clip(step: Step, x: torch.Tensor, low: Any = None, high: Any = None) -> tor
     return x.clamp(least, most)
 
 
-def _softmax(function: Callable[..., torch.Tensor], step: Step, x: torch.Tensor) -> torch.Tensor:
+def _softmax(function: Callable[..., Any], step: Step, x: torch.Tensor) -> Any:
     axis = step.get("axis", -1 if step.opset >= 13 else 1)
     axis += x.dim() if axis < 0 else 0
     if step.opset < 13 and math.prod(x.shape[axis + 1 :]) > 1:
@@ -101,7 +101,7 @@ def _split(step: Step, x: torch.Tensor, sizes: torch.Tensor | None = None) -> An
     if not parts:
         count = step.get("num_outputs") or len(step.outputs)
         return x.chunk(count, axis)
-    return x.split(parts, axis)
+    return torch.split(x, parts, axis)
 
 
 def _slice(step: Step, x: torch.Tensor, *given: torch.Tensor | None) -> torch.Tensor:
@@ -196,7 +196,7 @@ def _norm(step: Step, x: torch.Tensor, axes: Any = None) -> torch.Tensor:
     return _reduced(lambda v, dim, keepdim: v.norm(2, dim, keepdim=keepdim), step, x, axes)
 
 
-def _arg(function: Callable[..., torch.Tensor], step: Step, x: torch.Tensor) -> torch.Tensor:
+def _arg(function: Callable[..., Any], step: Step, x: torch.Tensor) -> Any:
     return function(x, dim=step.get("axis", 0), keepdim=bool(step.get("keepdims", 1)))
 
 

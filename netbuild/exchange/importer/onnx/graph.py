@@ -112,7 +112,7 @@ class OnnxModule(nn.Module):
 
     def _computed(self, step: Step, values: Mapping[str, torch.Tensor | None]) -> Any:
         if step.outputs[0] in self.layers:
-            layer = self.get_submodule(self.layers[step.outputs[0]])
+            layer: Any = self.get_submodule(self.layers[step.outputs[0]])
             x: Any = values[step.inputs[1 if step.type == "Gather" else 0]]
             if step.type == "Conv":
                 x = layers.before_conv(step, x, layer.kernel_size)
@@ -140,7 +140,11 @@ class OnnxModule(nn.Module):
         }
         if self._is_layer(step, weights):
             names = tuple(step.inputs[at] for at in weights)
-            key = (step.type, names, repr(sorted(step.attributes.items(), key=str)))
+            key: tuple[Any, ...] = (
+                step.type,
+                names,
+                repr(sorted(step.attributes.items(), key=str)),
+            )
             if step.type.endswith("Normalization"):  # exporters write equal statistics once
                 key = (*key, step.outputs)
             if key not in self._made:
@@ -272,7 +276,7 @@ def unknown(step: Step, given: Sequence[torch.Tensor]) -> Any:
         except Exception as error:  # its exceptions have no public base
             message = f"{step.name}: {step.type} has no counterpart in a config"
             raise ImportedError(message) from error
-        made = tuple(torch.from_numpy(one.copy()) for one in y)
+        made = tuple(torch.tensor(one) for one in y)
         return made[0] if len(made) == 1 else made
 
     function.__name__ = step.type
@@ -332,13 +336,13 @@ def _inputs(
         if not dims:
             raise ImportedError(f"the input {one.name} has no axis for the batch")
         batches.add(dims[0])
-        shape = sizes.get(one.name) or sizes.get("") or tuple(dims[1:])
+        shape: Any = sizes.get(one.name) or sizes.get("") or tuple(dims[1:])
         if None in shape or len(shape) != len(dims) - 1:
             message = (
                 f"the file leaves sizes of {one.name} open: name them, as in --input 3,224,224"
             )
             raise ImportedError(message)
-        found.append(Input(plain(one.name), one.name, shape, _READ[kind.elem_type]))  # type: ignore[arg-type]
+        found.append(Input(plain(one.name), one.name, shape, _READ[kind.elem_type]))
     fixed = {one for one in batches if one}
     return found, fixed.pop() if len(fixed) == 1 else None
 

@@ -14,8 +14,8 @@ from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange import onnx_file
 from netbuild.exchange.importer.imported import SIZES, TOLERANCE, Imported, _graph, imported
 from netbuild.exchange.importer.onnx.graph import OnnxModule
+from netbuild.exchange.importer.writing import written
 from netbuild.runs import held
-from netbuild.syntax.dump import dump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ def keep(made: ImportedFile, output: Path | None, weights: Path | None) -> str:
         held.write(weights, save({n: one.contiguous() for n, one in made.weights.items()}))
         folder = (output or weights).absolute().parent
         name = os.path.relpath(weights.absolute(), folder)
-        text += f"pretrained: {dump([Path(name).as_posix()]).strip()[1:-1].strip()}\n"
+        text += f"pretrained: {written(Path(name).as_posix())}\n"
     if output is not None:
         held.write(output, text.encode())
     return text

@@ -57,7 +57,7 @@ def conv(step: Step, x: torch.Tensor, weights: Mapping[int, torch.Tensor]) -> nn
     weight, bias = weights[1], weights.get(2)
     rank = weight.dim() - 2
     groups = step.get("group", 1)
-    kinds = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+    kinds: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
     made = kinds[rank](
         weight.shape[1] * groups,
         weight.shape[0],
@@ -84,7 +84,7 @@ def conv_transpose(step: Step, _: torch.Tensor, weights: Mapping[int, torch.Tens
     pads = even(step.get("pads") or [0] * (2 * rank))
     if pads is None or step.get("auto_pad", "NOTSET") != "NOTSET" or step.get("output_shape"):
         raise ImportedError(f"{step.name} is a transposed convolution with uneven padding")
-    kinds = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+    kinds: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
     groups = step.get("group", 1)
     made = kinds[rank](
         weight.shape[0],

@@ -32,6 +32,13 @@ def test_settings(netbuild: Netbuild) -> None:
     done = netbuild("draw", LENET, "--set", "input=[1,32,32]", "--depth", "1", "--to", "mermaid")
     assert "input<br>1×32×32" in done.stdout
     assert "Conv2d<br>" not in done.stdout
+    done = netbuild("draw", LENET, "--depth", "1", "--open", "features", "--to", "mermaid")
+    assert done.stdout.count("subgraph") == 1
+    assert "Conv2d<br>" in done.stdout
+    done = netbuild("draw", LENET, "--open", "features.0")
+    assert done.stderr == "netbuild: features.0 is a layer, and contains no others\n"
+    done = netbuild("draw", LENET, "--open", "feature")
+    assert (done.returncode, "did you mean features?" in done.stderr) == (2, True)
 
 
 def test_faults(netbuild: Netbuild, tmp_path: Path) -> None:

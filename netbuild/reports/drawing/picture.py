@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from netbuild.reports.drawing.boxes import HEADER, Box, closed, closed_width, head, widest
 from netbuild.reports.drawing.frames import Frame, frame_of
@@ -90,6 +90,10 @@ class Opened(NamedTuple):
         return max(self.plan.width + 2 * PAD, self.shaped.head.width)
 
 
+#: Whether a stack at a level is open. The network itself is at level 0.
+Opens: TypeAlias = "Callable[[Part, int], bool]"
+
+
 class Shaped(NamedTuple):
     """A stack without places: its frame, closed boxes, the labels of its values, and its head."""
 
@@ -106,13 +110,11 @@ class Artist:
         self.drawn = drawn
         self._shaped: dict[str, Shaped] = {}
 
-    def picture(
-        self, opens: Callable[[Part, int], bool], room: float | None = None, *, turns: bool = False
-    ) -> Picture:
+    def picture(self, opens: Opens, room: float | None = None, *, turns: bool = False) -> Picture:
         """Place the network.
 
         Args:
-            opens: whether a stack at a level is open. The network itself is at level 0.
+            opens: which stacks are open.
             room: the greatest height; longer stacks are broken into columns.
             turns: whether a network that is a U is drawn as one.
         """
@@ -139,7 +141,7 @@ class Artist:
         self,
         part: Part,
         level: int,
-        opens: Callable[[Part, int], bool],
+        opens: Opens,
         room: float | None,
         *,
         turns: bool = False,

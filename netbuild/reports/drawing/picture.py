@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: The room around the parts of an open stack.
 PAD = 18.0
 #: Boxes of a stack that need less than this width have the same one.
-COMMON = 245.0
+COMMON = 262.0
 #: The distance of a label and its line.
 SIDE = 7.0
 
@@ -81,8 +81,16 @@ class Opened(NamedTuple):
 
         ins, outs = places("in"), places("out")
         if len(ins) == 1 and outs:  # its lines begin anywhere below the head
-            ins = dict.fromkeys(ins, next(iter(outs.values())))
+            above = self._first_column() if len(self.plan.columns) > 1 else None
+            x = next(iter(outs.values())) if above is None else above + left - wide / 2
+            ins = dict.fromkeys(ins, x)
         return Size(wide, HEADER + self.plan.height, ins, outs, is_open=True)
+
+    def _first_column(self) -> float | None:
+        """Return the middle of the box that reads the input."""
+        frame = self.shaped.frame
+        readers = (e.nodes[1] for e in frame.edges if frame.nodes[e.nodes[0]].what == "in")
+        return next((self.plan.spots[reader].middle for reader in readers), None)
 
     @property
     def width(self) -> float:

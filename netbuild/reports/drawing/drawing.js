@@ -3,7 +3,7 @@
 (() => {
   const BESIDE = 30, BEND = 14, LANE = 16, LABELLED = 34, BARE = 20, STEEP = 0.07, MOST_STEEP = 36;
   const SWEEPS = 8, PAD = 18, HEADER = 32, RADIUS = 14, ARROW = 7, ABOVE = 12, OFF = 5, SPREAD = 24;
-  const SIDE = 7, MARGIN = 10;
+  const SIDE = 7, TURNS = 12, MARGIN = 10;
   const open = new Set(network.stacks.flatMap((stack, n) => (n && stack.open ? [n] : [])));
   const near = (number) => String(Math.round(number * 10) / 10);
 
@@ -329,7 +329,7 @@
       const source = own[0][1][0];
       const at = centre(spots[source]) + (sizes[source].outs[value] ?? 0);
       const ends = own.filter((edge) => !edge[2]).map((edge) => centre(spots[edge[1][1]]));
-      const left = ends.length && Math.min(...ends) > at + 2 ? at - SIDE - width : at + SIDE;
+      const left = ends.length && Math.min(...ends) > at + TURNS ? at - SIDE - width : at + SIDE;
       const text = `<text class="wire" x="${near(left + x)}" y="${near(spots[source].y + spots[source].height + 14 + y)}">${label}</text>`;
       out.tags.push(level ? `<g class="in">${text}</g>` : text);
     }

@@ -23,6 +23,8 @@ PAD = 18.0
 COMMON = 262.0
 #: The distance of a label and its line.
 SIDE = 7.0
+#: A line turns to the right if its end is that far there.
+_TURNS = 12.0
 
 
 class Placed(NamedTuple):
@@ -246,6 +248,6 @@ def _tags(opened: Opened) -> Iterator[Tag]:
         source = sources[value]
         at = spots[source].middle + opened.sizes[source].outs.get(value, 0.0)
         ends = turns.get(value, [])
-        turns_right = bool(ends) and min(ends) > at + 2
+        turns_right = bool(ends) and min(ends) > at + _TURNS
         x = at - SIDE - widest(text, "wire") if turns_right else at + SIDE
         yield Tag(x, spots[source].bottom + 14, text, 0)

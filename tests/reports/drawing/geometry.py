@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.reports.drawing.picture import Picture, Placed
-    from netbuild.reports.drawing.placing import Spot
-    from netbuild.reports.drawing.routes import Point, Route
+    from netbuild.reports.drawing.placing import Point, Route, Spot
 
 #: How much a place may be off, in pixels.
 _OFF = 0.5

@@ -45,12 +45,15 @@ def test_networks() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [*CONFIGS, *TORCHVISION], ids=lambda path: path.stem)
 def test_networks_of_all_depths(path: Path) -> None:
-    """The same for every network and at each depth. Each is drawn within 2 seconds."""
+    """The same for every network, and for those of `configs/` at each depth.
+
+    Each is drawn within 2 seconds.
+    """
     graph = graph_at(path)
     start = time.process_time()
     svg(graph)
     assert time.process_time() - start < 2
-    assert wrong(path, deep=True) == []
+    assert wrong(path, deep=path in CONFIGS) == []
 
 
 def test_pictures_fit_a_slide() -> None:

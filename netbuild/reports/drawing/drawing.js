@@ -39,28 +39,25 @@
   }
 
   const centre = (spot) => spot.x + spot.width / 2;
-  const isBus = (stack, node) =>
-    stack.nodes[node][0] === "in" && stack.nodes.filter(([what]) => what === "in").length === 1;
+  const isBus = (stack, node) => stack.bus === node;
 
   function place(stack, sizes) {
     const { nodes, ranks, edges, labels } = stack;
     const heights = ranks.map((rank) => Math.max(0, ...rank.map((n) => sizes[n].height)));
     const links = linked(stack);
-    const sides = nodes.map((_, n) => {
-      let right = sizes[n].width / 2;
-      for (const [value, [source]] of edges) {
-        if (source === n && value in labels) {
-          right = Math.max(right, (sizes[n].outs[value] ?? 0) + SIDE + labels[value][1]);
-        }
-      }
-      return [sizes[n].width / 2, right];
-    });
+    const sides = sizes.map(({ width }) => [width / 2, width / 2]);
+    for (const [value, [source]] of edges) {
+      if (!(value in labels)) continue;
+      const reach = (sizes[source].outs[value] ?? 0) + SIDE + labels[value][1];
+      sides[source][1] = Math.max(sides[source][1], reach);
+    }
     const middles = centred(stack, sizes, sides, links);
+    const gaps = gapsOf(stack, middles, sizes, links);
     const bands = [];
     let y = 0;
     ranks.forEach((_, rank) => {
       bands.push([y, y + heights[rank]]);
-      y += heights[rank] + gap(stack, rank, middles, sizes, links);
+      y += heights[rank] + gaps[rank];
     });
     const left = Math.min(...nodes.map((_, n) => middles[n] - sides[n][0]));
     const [lanes, right] = lanesOf(stack, sides, middles);
@@ -169,16 +166,18 @@
     }
   }
 
-  function gap(stack, rank, middles, sizes, links) {
-    const { nodes, edges, labels } = stack;
-    const labelled = edges.some(([value, [source]]) => nodes[source][1] === rank && value in labels);
-    let far = 0;
-    for (const [a, b, value] of links) {
-      if (nodes[a][1] !== rank || isBus(stack, a)) continue;
-      const start = middles[a] + (sizes[a].outs[value] ?? 0);
-      far = Math.max(far, Math.abs(start - middles[b] - (sizes[b].ins[value] ?? 0)));
+  function gapsOf(stack, middles, sizes, links) {
+    const { nodes, ranks, edges, labels } = stack;
+    const heights = ranks.map(() => BARE), far = ranks.map(() => 0);
+    for (const [value, [source]] of edges) {
+      if (value in labels) heights[nodes[source][1]] = LABELLED;
     }
-    return (labelled ? LABELLED : BARE) + Math.min(far * STEEP, MOST_STEEP);
+    for (const [a, b, value] of links) {
+      if (isBus(stack, a)) continue;
+      const rank = nodes[a][1], start = middles[a] + (sizes[a].outs[value] ?? 0);
+      far[rank] = Math.max(far[rank], Math.abs(start - middles[b] - (sizes[b].ins[value] ?? 0)));
+    }
+    return heights.map((height, rank) => height + Math.min(far[rank] * STEEP, MOST_STEEP));
   }
 
   function lanesOf({ nodes, ranks, edges }, sides, middles) {

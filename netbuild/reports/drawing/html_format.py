@@ -132,6 +132,7 @@ class _Data:
         found["gives"] = [self._value(value) for value in part.gives]
         found["nodes"] = [[node.what, node.rank, node.number] for node in frame.nodes]
         found["ranks"] = frame.ranks
+        found["bus"] = frame.bus
         found["edges"] = [
             [self._value(edge.value), edge.nodes, int(edge.skips)] for edge in frame.edges
         ]

@@ -155,7 +155,7 @@ def test_table(made: Path) -> None:
     assert max(map(len, narrow.splitlines())) <= 80
     assert "accuracy " in narrow
     assert max(map(len, small.splitlines()[2:-1])) <= 60
-    assert small.splitlines()[2].split()[:3] == ["name", "run", "state"]
+    assert small.splitlines()[2].split()[-1] == "loss"
     lines = wide.splitlines()
     assert lines[0] == str(made)
     assert lines[-1].split()[:2] == ["6", "runs"]

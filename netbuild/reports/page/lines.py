@@ -133,8 +133,8 @@ def _drawn(
     across, down = places
     dash = ' stroke-dasharray="5 3"' if line.dashed else ""
     if len(finite) == 1:
-        ((x, y),) = finite
-        return f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="3" fill="{colour}"/>'
+        x, only = finite[0]
+        return f'<circle cx="{across(x):.1f}" cy="{down(only):.1f}" r="3" fill="{colour}"/>'
     path, pen = [], "M"
     for x, y in thinned(line.x, line.y, most):
         if y is None or not math.isfinite(y):
@@ -186,8 +186,8 @@ def ticks(low: float, high: float, *, log: bool = False, most: int = 5) -> Itera
     if log:
         first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
         if last - first >= 1:
-            step = max(1, -(-(last - first) // most))
-            yield from (10.0**power for power in range(first, last + 1, step))
+            every = max(1, -(-(last - first) // most))
+            yield from (10.0**power for power in range(first, last + 1, every))
             return
     if not high > low:
         yield low

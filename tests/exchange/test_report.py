@@ -193,12 +193,31 @@ def test_damaged_runs(tmp_path: Path) -> None:
         broken(16, "resolved.yaml", b"layers: [nix"),
         broken(17, "environment.json", b"[" * 9999),
         broken(18, "metrics.jsonl", b'{"epoch": 1, "val_loss": NaN, "lr": Infinity}\n'),
+        broken(
+            19, "metrics.jsonl", b'{"epoch": NaN, "val_loss": 1}\n{"epoch": 2, "val_loss": 1e999}'
+        ),
+        broken(
+            20, "metrics.jsonl", b'{"epoch": 9, "val_loss": 1}\n{"epoch": 2, "val_loss": -1e308}'
+        ),
     ]
     for folder in folders:
         page_of(folder, samples=True)
     reader = page_of(whole, *folders)
     assert "resolved.yaml cannot be read: No such file" in reader.text
     assert "resolved.yaml has no valid train.epochs" in reader.text
+
+
+def test_the_start_loads_nothing_of_it() -> None:
+    """`validate`, `summary` and `train` load no module of runs side by side, or of pages."""
+    code = (
+        "import sys, netbuild.cli.validate, netbuild.cli.summary, netbuild.cli.train\n"
+        "import netbuild.checks.trace, netbuild.reports.summary, netbuild.reports.runs\n"
+        "print([n for n in sys.modules if n.startswith(('netbuild.exchange', "
+        "'netbuild.reports.comparison', 'netbuild.reports.run_page', 'netbuild.reports.page'))])"
+    )
+    arguments = [sys.executable, "-c", code]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
 
 
 def test_wrong_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

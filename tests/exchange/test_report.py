@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from html.parser import HTMLParser
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -143,11 +144,17 @@ def test_the_size(tmp_path: Path) -> None:
         )
         for n, rate in enumerate(RATES)
     ]
-    noise = bytes((n * 7919 + n // 7) * 31 % 251 for n in range(96 * 96 * 3))
+    noise = Random(0).randbytes(96 * 96 * 3)
     example = Example((("", Picture(96, 96, 3, noise)),), "", "cat", "dog", 0.9)
     counts = tuple(tuple((n * m) % 17 for n in range(100)) for m in range(100))
     classes = tuple(f"class {n}" for n in range(100))
-    review = Review("", 10_000, classes, counts, "The worst mistakes", (example,) * 16)
+    review = Review(
+        samples=10_000,
+        classes=classes,
+        confusion=counts,
+        heading="The worst mistakes",
+        examples=(example,) * 16,
+    )
     shown = [Shown(read(folder), "name: tiny\n" * 100, None, review) for folder in folders]
     page = document(shown)
     assert len(page.encode()) < MOST

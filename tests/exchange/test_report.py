@@ -144,7 +144,7 @@ def test_the_size(tmp_path: Path) -> None:
         )
         for n, rate in enumerate(RATES)
     ]
-    noise = Random(0).randbytes(96 * 96 * 3)
+    noise = Random(0).randbytes(96 * 96 * 3)  # noqa: S311  no secret
     example = Example((("", Picture(96, 96, 3, noise)),), "", "cat", "dog", 0.9)
     counts = tuple(tuple((n * m) % 17 for n in range(100)) for m in range(100))
     classes = tuple(f"class {n}" for n in range(100))
@@ -161,6 +161,24 @@ def test_the_size(tmp_path: Path) -> None:
     reader = Reader(page)
     assert "predicted as" in reader.text
     assert sum(tag == "img" for tag, _ in reader.tags) >= 2 * 4
+
+
+@pytest.mark.slow
+def test_the_size_of_many(tmp_path: Path) -> None:
+    """Twelve long runs with twelve metrics stay below 500 KB, too."""
+    names = tuple(f"metric_{n}" for n in range(12))
+    folders = [
+        make(
+            tmp_path,
+            f"2026-01-{day}T12-00-00",
+            metrics=epochs(500, day / 1000, names),
+            optimizer={"SGD": {"lr": day / 1000}},
+            train={"epochs": 500},
+            layers=[*[{"Linear": day}] * 20, {"Linear": 3}],
+        )
+        for day in range(10, 22)
+    ]
+    page_of(*folders)
 
 
 def test_long_runs_are_thinned_out(tmp_path: Path) -> None:

@@ -44,16 +44,17 @@ def lines(
     height: int = 240,
     log: bool | None = None,
     most: int = MOST_POINTS,
+    legend: bool = True,
 ) -> str:
     """Return a chart of lines as the text of an SVG element; "" without a finite value.
 
     Args:
         given: the lines, which share both axes.
         title: a text above the chart.
-        width: the width in pixels; the element shrinks with its place.
-        height: the height in pixels, without the legend.
+        width, height: the size in pixels, without the legend. The element shrinks with its place.
         log: whether the axis of the values is logarithmic; None lets the values decide.
         most: the most points of a line.
+        legend: whether the names of several lines stand below the chart.
     """
     points = [_finite(line) for line in given]
     every = [point for line in points for point in line]
@@ -78,13 +79,12 @@ def lines(
     parts += [text for x in ticks(left, right, most=6) for text in _below(across(x), height, x)]
     for number, (line, found) in enumerate(zip(given, points, strict=True)):
         parts.append(_drawn(line, found, _colour(line, number), (across, down), most))
-    legend, more = _legend(given, width, height)
-    label = escaped(title or ", ".join(line.name for line in given))
+    names, more = _legend(given, width, height) if legend else ("", 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lines" width="{width}" '
         f'height="{height + more}" viewBox="0 0 {width} {height + more}" '
-        f'role="img" aria-label="{label}" '
-        f'style="max-width:100%;height:auto">{_STYLE}{"".join(parts)}{legend}</svg>'
+        f'role="img" aria-label="{escaped(title or _joined(given))}" '
+        f'style="max-width:100%;height:auto">{_STYLE}{"".join(parts)}{names}</svg>'
     )
 
 
@@ -95,6 +95,10 @@ _STYLE = (
     ".lines .m{text-anchor:middle}.lines .g{stroke:var(--line,#8884)}"
     ".lines .l{fill:none;stroke-width:1.75}</style>"
 )
+
+
+def _joined(given: Sequence[Line]) -> str:
+    return ", ".join(line.name for line in given)
 
 
 def _across(at: float, width: int, value: float) -> list[str]:

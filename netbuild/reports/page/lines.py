@@ -51,7 +51,8 @@ def lines(
     Args:
         given: the lines, which share both axes.
         title: a text above the chart.
-        width, height: the size in pixels, without the legend. The element shrinks with its place.
+        width: the width in pixels. The element shrinks with its place.
+        height: the height in pixels, without the legend.
         log: whether the axis of the values is logarithmic; None lets the values decide.
         most: the most points of a line.
         legend: whether the names of several lines stand below the chart.

@@ -57,8 +57,7 @@ def lines(
         most: the most points of a line.
         legend: whether the names of several lines stand below the chart.
     """
-    points = [_finite(line) for line in given]
-    every = [point for line in points for point in line]
+    every = [point for line in given for point in _finite(line)]
     if not (values := [y for _, y in every]):
         return ""
     logarithmic = min(values) > 0 and (log if log is not None else suits_log(values))
@@ -78,8 +77,8 @@ def lines(
     for y in ticks(low, high, log=logarithmic):
         parts += _across(round(down(y), 1), width, y)
     parts += [text for x in ticks(left, right, most=6) for text in _below(across(x), height, x)]
-    for number, (line, found) in enumerate(zip(given, points, strict=True)):
-        parts.append(_drawn(line, found, _colour(line, number), (across, down), most))
+    for number, line in enumerate(given):
+        parts.append(_drawn(line, _colour(line, number), (across, down), most))
     names, more = _legend(given, width, height) if legend else ("", 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lines" width="{width}" '
@@ -129,13 +128,12 @@ def _colour(line: Line, number: int) -> str:
 
 def _drawn(
     line: Line,
-    finite: list[tuple[float, float]],
     colour: str,
     places: tuple[Callable[[float], float], Callable[[float], float]],
     most: int,
 ) -> str:
     """Return the path of a line, and a dot for a line of one point."""
-    across, down = places
+    (across, down), finite = places, _finite(line)
     dash = ' stroke-dasharray="5 3"' if line.dashed else ""
     if len(finite) == 1:
         x, only = finite[0]

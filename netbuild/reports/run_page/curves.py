@@ -47,7 +47,8 @@ def charts(records: Sequence[Record], names: Sequence[str]) -> list[Chart]:
     first = ["loss", *dict.fromkeys(monitored)]
     found = dict.fromkeys(k.partition("_")[2] for k in keys if k.startswith(("train_", "val_")))
     order = sorted(found, key=lambda n: first.index(n) if n in first else len(first))
-    asked = [(n.replace("_", " "), (f"train_{n}", f"val_{n}")) for n in order[: _CHARTS - 1]]
+    asked: list[tuple[str, Sequence[str]]] = []
+    asked += [(n.replace("_", " "), (f"train_{n}", f"val_{n}")) for n in order[: _CHARTS - 1]]
     if any(len({epoch.get("lr") for epoch in r.metrics}) > 1 for r in records):
         asked.append(("learning rate", ("lr",)))
     most = min(_POINTS, _ALL // max(2 * len(asked) * len(records), 1))

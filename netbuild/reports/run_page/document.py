@@ -191,9 +191,8 @@ def _settings(
         yield tables.differences(settings, labels)
     elif len(shown) > 1:
         yield "<p>The settings of all runs are the same.</p>"
-    texts = [one.config for one in shown]
-    room = _CONFIGS
-    kept = []
+    texts, room = [one.config for one in shown], _CONFIGS
+    kept: list[str] = []
     for text in texts:
         room -= len(text) if text != texts[0] or not kept else 0
         kept.append(text if room >= 0 else "")

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zlib
 from html.parser import HTMLParser
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from netbuild.cli import app
 from netbuild.diagnostics.exceptions import RunNotFoundError
 from netbuild.exchange import report as module
 from netbuild.reports.run_page.document import Shown, document
-from netbuild.reports.run_page.png import png, smaller
 from netbuild.reports.run_page.review import Example, Picture, Review
 from netbuild.runs.records import read
 from tests import ROOT
@@ -260,6 +258,14 @@ def test_wrong_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "nix/page.html"])
     assert done.exit_code == 2
     assert done.stderr.startswith("netbuild: nix/page.html cannot be written: No such file")
+    done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "empty"])
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "netbuild: empty cannot be written: it is a folder\n",
+    )
+    done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "-"])
+    assert Reader(done.stdout).text.startswith("tiny/2026-01-31T12-00-00")
+    assert CliRunner().invoke(app, ["report", str(folder), "--watch", "-o", "-"]).exit_code == 2
     with pytest.raises(ValueError, match="1 to 12 runs, not 13"):
         netbuild.report([folder] * 13, tmp_path / "page.html")
     with pytest.raises(RunNotFoundError, match="is not a folder"):
@@ -336,20 +342,6 @@ def test_missing_data_is_said(tmp_path: Path) -> None:
     assert "The samples are not shown: " in text
     assert "table.csv" in text
     assert "Metrics" in text
-
-
-def test_pictures() -> None:
-    """A picture is a PNG file with the same pixels; a smaller one has every n-th."""
-    pixels = bytes(range(48))
-    picture = Picture(4, 4, 3, pixels)
-    data = png(picture)
-    start = data.index(b"IDAT") + 4
-    rows = zlib.decompressobj().decompress(data[start:])
-    assert b"".join(rows[n * 13 + 1 : n * 13 + 13] for n in range(4)) == pixels
-    half = smaller(picture, 2)
-    assert (half.width, half.height) == (2, 2)
-    assert half.pixels == pixels[:3] + pixels[6:9] + pixels[24:27] + pixels[30:33]
-    assert smaller(picture, 96) is picture
 
 
 # In a browser.

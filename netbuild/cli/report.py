@@ -29,7 +29,12 @@ def report(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="The HTML file, which is replaced."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The HTML file, which is replaced; - is standard output.",
+        ),
     ] = Path("report.html"),
     samples: Annotated[
         bool,
@@ -59,12 +64,17 @@ def report(
     differ, the environments and the commands.
     """
     from netbuild.diagnostics.exceptions import RunNotFoundError
-    from netbuild.exchange.report import folders_of
+    from netbuild.exchange.report import folders_of, page_of
 
     try:
         folders = folders_of([_found(run) for run in runs])
     except (RunNotFoundError, ValueError) as error:
         fail(str(error))
+    if str(output) == "-":
+        if watch:
+            fail("--watch renews a file: name it with --output")
+        typer.echo(page_of(folders, samples=samples), nl=False)
+        return
     if watch:
         _watch(folders, output, samples=samples)
     _write(folders, output, samples=samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +44,20 @@ def report(
         ValueError: there are no runs, or too many.
         OSError: the file cannot be written.
     """
-    folders = folders_of(runs)
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(EISDIR, "it is a folder", str(target))
+    held.write(target, page_of(folders_of(runs), samples=samples, refresh=refresh).encode())
+    return target
+
+
+def page_of(folders: Iterable[Path], *, samples: bool, refresh: int | None = None) -> str:
+    """Return the page of the runs in some folders. The arguments are those of `report`."""
     shown = [_shown(folder, samples=samples and not refresh) for folder in folders]
     note = ""
     if samples and refresh:
         note = "The training goes on. The samples are added when it has ended."
-    target = Path(path)
-    held.write(target, document(shown, note=note, refresh=refresh).encode())
-    return target
+    return document(shown, note=note, refresh=refresh)
 
 
 def folders_of(runs: str | Path | Run | Iterable[str | Path | Run]) -> list[Path]:

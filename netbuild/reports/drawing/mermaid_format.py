@@ -11,15 +11,16 @@ from netbuild.reports.drawing.frames import frame_of
 from netbuild.reports.drawing.labels import label_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.picture import Opens
 
 #: The brackets of the nodes: inputs and outputs are round.
 _ROUND, _SQUARE = ("([", "])"), ("[", "]")
 
 
-def render(drawn: Drawn, opens: Callable[[Part, int], bool]) -> str:
+def render(drawn: Drawn, opens: Opens) -> str:
     """Return a flow chart of the network, with an open stack as a subgraph."""
     chart = _Chart(drawn, opens)
     lines = ["---", f"title: {_title(drawn.graph.config.name)}", "---", "flowchart TD"]
@@ -34,7 +35,7 @@ def render(drawn: Drawn, opens: Callable[[Part, int], bool]) -> str:
 class _Chart:
     """Names the nodes: names of layers are texts in it, and never part of its syntax."""
 
-    def __init__(self, drawn: Drawn, opens: Callable[[Part, int], bool]) -> None:
+    def __init__(self, drawn: Drawn, opens: Opens) -> None:
         self.drawn, self.opens = drawn, opens
         self.kinds: set[str] = set()
 

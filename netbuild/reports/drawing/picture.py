@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from netbuild.reports.drawing.boxes import HEADER, Box, closed, closed_width, head, widest
 from netbuild.reports.drawing.frames import Frame, frame_of
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 #: The room around the parts of an open stack.
 PAD = 18.0
 #: Boxes of a stack that need less than this width have the same one.
-COMMON = 245.0
+COMMON = 262.0
 #: The distance of a label and its line.
 SIDE = 7.0
+#: A line turns to the right if its end is that far there.
+_TURNS = 12.0
 
 
 class Placed(NamedTuple):
@@ -81,13 +83,25 @@ class Opened(NamedTuple):
 
         ins, outs = places("in"), places("out")
         if len(ins) == 1 and outs:  # its lines begin anywhere below the head
-            ins = dict.fromkeys(ins, next(iter(outs.values())))
+            above = self._first_column() if len(self.plan.columns) > 1 else None
+            x = next(iter(outs.values())) if above is None else above + left - wide / 2
+            ins = dict.fromkeys(ins, x)
         return Size(wide, HEADER + self.plan.height, ins, outs, is_open=True)
+
+    def _first_column(self) -> float | None:
+        """Return the middle of the box that reads the input."""
+        frame = self.shaped.frame
+        readers = (e.nodes[1] for e in frame.edges if frame.nodes[e.nodes[0]].what == "in")
+        return next((self.plan.spots[reader].middle for reader in readers), None)
 
     @property
     def width(self) -> float:
         """How wide its box is."""
         return max(self.plan.width + 2 * PAD, self.shaped.head.width)
+
+
+#: Whether a stack at a level is open. The network itself is at level 0.
+Opens: TypeAlias = "Callable[[Part, int], bool]"
 
 
 class Shaped(NamedTuple):
@@ -106,13 +120,11 @@ class Artist:
         self.drawn = drawn
         self._shaped: dict[str, Shaped] = {}
 
-    def picture(
-        self, opens: Callable[[Part, int], bool], room: float | None = None, *, turns: bool = False
-    ) -> Picture:
+    def picture(self, opens: Opens, room: float | None = None, *, turns: bool = False) -> Picture:
         """Place the network.
 
         Args:
-            opens: whether a stack at a level is open. The network itself is at level 0.
+            opens: which stacks are open.
             room: the greatest height; longer stacks are broken into columns.
             turns: whether a network that is a U is drawn as one.
         """
@@ -139,7 +151,7 @@ class Artist:
         self,
         part: Part,
         level: int,
-        opens: Callable[[Part, int], bool],
+        opens: Opens,
         room: float | None,
         *,
         turns: bool = False,
@@ -236,6 +248,6 @@ def _tags(opened: Opened) -> Iterator[Tag]:
         source = sources[value]
         at = spots[source].middle + opened.sizes[source].outs.get(value, 0.0)
         ends = turns.get(value, [])
-        turns_right = bool(ends) and min(ends) > at + 2
+        turns_right = bool(ends) and min(ends) > at + _TURNS
         x = at - SIDE - widest(text, "wire") if turns_right else at + SIDE
         yield Tag(x, spots[source].bottom + 14, text, 0)

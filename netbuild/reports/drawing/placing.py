@@ -111,9 +111,9 @@ def plan(
     columns = _columns(frame, heights, room)
     cut = set(columns[1:])
     links = _links(frame, cut)
-    sides = {n: _sides(frame, n, sizes, labels) for n in range(len(frame.nodes))}
+    sides = _sides(frame, sizes, labels)
     middles = _middles(frame, sizes, sides, links)
-    gaps = [_gap(frame, rank, middles, sizes, labels, links) for rank in range(len(frame.ranks))]
+    gaps = _gaps(frame, middles, sizes, labels, links)
     begins = any(node.what == "in" for node in frame.nodes)  # below a head
     top = TURN if cut else 0.0
     bands: list[tuple[float, float]] = []
@@ -205,20 +205,20 @@ def _links(frame: Frame, cut: Iterable[int]) -> list[tuple[int, int, Value, floa
 
 def is_bus(frame: Frame, node: int) -> bool:
     """Whether a node is the only input of a stack: its lines begin anywhere below the head."""
-    ins = [one for one in frame.nodes if one.what == "in"]
-    return frame.nodes[node].what == "in" and len(ins) == 1
+    return frame.bus == node
 
 
 def _sides(
-    frame: Frame, node: int, sizes: Mapping[int, Size], labels: Mapping[Value, float]
-) -> tuple[float, float]:
-    """Return how far a node reaches to the left and to the right, with the label of its value."""
-    half = sizes[node].width / 2
-    right = half
+    frame: Frame, sizes: Mapping[int, Size], labels: Mapping[Value, float]
+) -> dict[int, tuple[float, float]]:
+    """Return how far each node reaches to the left and right, with the labels of its values."""
+    rights = {n: sizes[n].width / 2 for n in range(len(frame.nodes))}
     for edge in frame.edges:
-        if edge.nodes[0] == node and edge.value in labels:
-            right = max(right, sizes[node].outs.get(edge.value, 0.0) + 7 + labels[edge.value])
-    return half, right
+        node = edge.nodes[0]
+        if edge.value in labels:
+            reach = sizes[node].outs.get(edge.value, 0.0) + 7 + labels[edge.value]
+            rights[node] = max(rights[node], reach)
+    return {n: (sizes[n].width / 2, right) for n, right in rights.items()}
 
 
 def _middles(
@@ -310,24 +310,26 @@ def _apart(
     return {node: mean + offset for node, mean, offset in zip(rank, means, offsets, strict=True)}
 
 
-def _gap(
+def _gaps(
     frame: Frame,
-    rank: int,
     middles: Mapping[int, float],
     sizes: Mapping[int, Size],
     labels: Mapping[Value, float],
     links: Iterable[tuple[int, int, Value, float]],
-) -> float:
-    """Return the height below a rank."""
-    labelled = any(
-        edge.value in labels for edge in frame.edges if frame.nodes[edge.nodes[0]].rank == rank
-    )
-    far = 0.0
+) -> list[float]:
+    """Return the height below each rank."""
+    heights, far = [BARE] * len(frame.ranks), [0.0] * len(frame.ranks)
+    for edge in frame.edges:
+        if edge.value in labels:
+            heights[frame.nodes[edge.nodes[0]].rank] = LABELLED
     for a, b, value, _ in links:
-        if frame.nodes[a].rank == rank and not is_bus(frame, a):
-            start = middles[a] + sizes[a].outs.get(value, 0.0)
-            far = max(far, abs(start - middles[b] - sizes[b].ins.get(value, 0.0)))
-    return (LABELLED if labelled else BARE) + min(far * STEEP, MOST_STEEP)
+        if not is_bus(frame, a):
+            rank, start = frame.nodes[a].rank, middles[a] + sizes[a].outs.get(value, 0.0)
+            end = middles[b] + sizes[b].ins.get(value, 0.0)
+            far[rank] = max(far[rank], abs(start - end))
+    return [
+        height + min(apart * STEEP, MOST_STEEP) for height, apart in zip(heights, far, strict=True)
+    ]
 
 
 def _lanes(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 TORCHVISION = sorted((ROOT / "configs/torchvision").glob("*.yaml"))
-#: Pictures with more boxes are no pictures to look at.
-_MOST = 700
+#: Larger pictures are not looked at: each box is compared with each other one.
+_MOST = 150
 
 
 def wrong(path: Path, *, deep: bool) -> list[str]:
@@ -31,7 +31,7 @@ def wrong(path: Path, *, deep: bool) -> list[str]:
     found = parts_of(graph_at(path))
     made = [fitted(found, None)]
     if deep:
-        made += [fitted(found, depth) for depth in range(1, min(levels(found.root), 4) + 1)]
+        made += [fitted(found, depth) for depth in range(1, min(levels(found.root), 3) + 1)]
         made.append(Artist(found).picture(lambda *_: True, None))
     return [said for one in made if len(one.boxes) < _MOST for said in faults(one)]
 
@@ -45,12 +45,15 @@ def test_networks() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [*CONFIGS, *TORCHVISION], ids=lambda path: path.stem)
 def test_networks_of_all_depths(path: Path) -> None:
-    """The same for every network and at each depth. Each is drawn within 2 seconds."""
+    """The same for every network, and for those of `configs/` at each depth.
+
+    Each is drawn within 2 seconds.
+    """
     graph = graph_at(path)
     start = time.process_time()
     svg(graph)
     assert time.process_time() - start < 2
-    assert wrong(path, deep=True) == []
+    assert wrong(path, deep=path in CONFIGS) == []
 
 
 def test_pictures_fit_a_slide() -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The most bytes of the files of a run: of its metrics, and of its environment.
 _MOST_METRICS, _MOST = 1 << 28, 1 << 20
+#: What the metrics of every epoch have.
+_NEEDED = ("epoch", "val_loss")
 #: The depth of runs in a folder: NAME/TIME.
 _DEPTH = 2
 
@@ -82,7 +84,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
             epoch = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(epoch, dict) and all(is_number(epoch.get(n)) for n in ("epoch", "val_loss")):
+        known = isinstance(epoch, dict) and all(map(is_number, map(epoch.get, _NEEDED)))
+        if known and math.isfinite(epoch["epoch"]):
             found.append(epoch)
     return found
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from html.parser import HTMLParser
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -143,17 +144,41 @@ def test_the_size(tmp_path: Path) -> None:
         )
         for n, rate in enumerate(RATES)
     ]
-    noise = bytes((n * 7919 + n // 7) * 31 % 251 for n in range(96 * 96 * 3))
+    noise = Random(0).randbytes(96 * 96 * 3)  # noqa: S311  no secret
     example = Example((("", Picture(96, 96, 3, noise)),), "", "cat", "dog", 0.9)
     counts = tuple(tuple((n * m) % 17 for n in range(100)) for m in range(100))
     classes = tuple(f"class {n}" for n in range(100))
-    review = Review("", 10_000, classes, counts, "The worst mistakes", (example,) * 16)
+    review = Review(
+        samples=10_000,
+        classes=classes,
+        confusion=counts,
+        heading="The worst mistakes",
+        examples=(example,) * 16,
+    )
     shown = [Shown(read(folder), "name: tiny\n" * 100, None, review) for folder in folders]
     page = document(shown)
     assert len(page.encode()) < MOST
     reader = Reader(page)
     assert "predicted as" in reader.text
     assert sum(tag == "img" for tag, _ in reader.tags) >= 2 * 4
+
+
+@pytest.mark.slow
+def test_the_size_of_many(tmp_path: Path) -> None:
+    """Twelve long runs with twelve metrics stay below 500 KB, too."""
+    names = tuple(f"metric_{n}" for n in range(12))
+    folders = [
+        make(
+            tmp_path,
+            f"2026-01-{day}T12-00-00",
+            metrics=epochs(500, day / 1000, names),
+            optimizer={"SGD": {"lr": day / 1000}},
+            train={"epochs": 500},
+            layers=[*[{"Linear": day}] * 20, {"Linear": 3}],
+        )
+        for day in range(10, 22)
+    ]
+    page_of(*folders)
 
 
 def test_long_runs_are_thinned_out(tmp_path: Path) -> None:
@@ -193,12 +218,31 @@ def test_damaged_runs(tmp_path: Path) -> None:
         broken(16, "resolved.yaml", b"layers: [nix"),
         broken(17, "environment.json", b"[" * 9999),
         broken(18, "metrics.jsonl", b'{"epoch": 1, "val_loss": NaN, "lr": Infinity}\n'),
+        broken(
+            19, "metrics.jsonl", b'{"epoch": NaN, "val_loss": 1}\n{"epoch": 2, "val_loss": 1e999}'
+        ),
+        broken(
+            20, "metrics.jsonl", b'{"epoch": 9, "val_loss": 1}\n{"epoch": 2, "val_loss": -1e308}'
+        ),
     ]
     for folder in folders:
         page_of(folder, samples=True)
     reader = page_of(whole, *folders)
     assert "resolved.yaml cannot be read: No such file" in reader.text
     assert "resolved.yaml has no valid train.epochs" in reader.text
+
+
+def test_the_start_loads_nothing_of_it() -> None:
+    """`validate`, `summary` and `train` load no module of runs side by side, or of pages."""
+    code = (
+        "import sys, netbuild.cli.validate, netbuild.cli.summary, netbuild.cli.train\n"
+        "import netbuild.checks.trace, netbuild.reports.summary, netbuild.reports.runs\n"
+        "print([n for n in sys.modules if n.startswith(('netbuild.exchange', "
+        "'netbuild.reports.comparison', 'netbuild.reports.run_page', 'netbuild.reports.page'))])"
+    )
+    arguments = [sys.executable, "-c", code]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
 
 
 def test_wrong_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,8 +114,9 @@ def _read(text: str) -> _Condition:
         message = f"--filter {text}: write a name, a sign and a value, as in 'val_accuracy>0.9'"
         raise SettingsError(message)
     name, sign, said = (part.strip() for part in parts.groups())
-    if said.endswith("%") and is_number(wanted := _number(said[:-1])):
-        return _Condition(name, sign, wanted / 100)
+    percent = _number(said[:-1]) if said.endswith("%") else None
+    if percent is not None:
+        return _Condition(name, sign, percent / 100)
     source = from_bytes("--filter", said.encode("utf-8", "replace"))
     value = None if source.root is None else plain(source.root)
     faults = [one for one in errors(source.diagnostics) if one.code != "NB005"]  # null is empty

@@ -67,7 +67,7 @@ def _outcome(name: str, texts: Sequence[str], values: Sequence[Any]) -> Outcome:
 
 
 def _numbers(title: str, name: str, epochs: Sequence[dict[str, Any]]) -> Outcome:
-    values = [epoch.get(name) for epoch in epochs]
+    values: list[Any] = [epoch.get(name) for epoch in epochs]
     texts = [shown_value(name, v) if is_number(v) else "" for v in values]
     return _outcome(title, texts, [finite(value) for value in values])
 

@@ -44,19 +44,20 @@ def lines(
     height: int = 240,
     log: bool | None = None,
     most: int = MOST_POINTS,
+    legend: bool = True,
 ) -> str:
     """Return a chart of lines as the text of an SVG element; "" without a finite value.
 
     Args:
         given: the lines, which share both axes.
         title: a text above the chart.
-        width: the width in pixels; the element shrinks with its place.
+        width: the width in pixels. The element shrinks with its place.
         height: the height in pixels, without the legend.
         log: whether the axis of the values is logarithmic; None lets the values decide.
         most: the most points of a line.
+        legend: whether the names of several lines stand below the chart.
     """
-    points = [_finite(line) for line in given]
-    every = [point for line in points for point in line]
+    every = [point for line in given for point in _finite(line)]
     if not (values := [y for _, y in every]):
         return ""
     logarithmic = min(values) > 0 and (log if log is not None else suits_log(values))
@@ -76,15 +77,14 @@ def lines(
     for y in ticks(low, high, log=logarithmic):
         parts += _across(round(down(y), 1), width, y)
     parts += [text for x in ticks(left, right, most=6) for text in _below(across(x), height, x)]
-    for number, (line, found) in enumerate(zip(given, points, strict=True)):
-        parts.append(_drawn(line, found, _colour(line, number), (across, down), most))
-    legend, more = _legend(given, width, height)
-    label = escaped(title or ", ".join(line.name for line in given))
+    for number, line in enumerate(given):
+        parts.append(_drawn(line, _colour(line, number), (across, down), most))
+    names, more = _legend(given, width, height) if legend else ("", 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lines" width="{width}" '
         f'height="{height + more}" viewBox="0 0 {width} {height + more}" '
-        f'role="img" aria-label="{label}" '
-        f'style="max-width:100%;height:auto">{_STYLE}{"".join(parts)}{legend}</svg>'
+        f'role="img" aria-label="{escaped(title or _joined(given))}" '
+        f'style="max-width:100%;height:auto">{_STYLE}{"".join(parts)}{names}</svg>'
     )
 
 
@@ -95,6 +95,10 @@ _STYLE = (
     ".lines .m{text-anchor:middle}.lines .g{stroke:var(--line,#8884)}"
     ".lines .l{fill:none;stroke-width:1.75}</style>"
 )
+
+
+def _joined(given: Sequence[Line]) -> str:
+    return ", ".join(line.name for line in given)
 
 
 def _across(at: float, width: int, value: float) -> list[str]:
@@ -124,17 +128,16 @@ def _colour(line: Line, number: int) -> str:
 
 def _drawn(
     line: Line,
-    finite: list[tuple[float, float]],
     colour: str,
     places: tuple[Callable[[float], float], Callable[[float], float]],
     most: int,
 ) -> str:
     """Return the path of a line, and a dot for a line of one point."""
-    across, down = places
+    (across, down), finite = places, _finite(line)
     dash = ' stroke-dasharray="5 3"' if line.dashed else ""
     if len(finite) == 1:
-        ((x, y),) = finite
-        return f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="3" fill="{colour}"/>'
+        x, only = finite[0]
+        return f'<circle cx="{across(x):.1f}" cy="{down(only):.1f}" r="3" fill="{colour}"/>'
     path, pen = [], "M"
     for x, y in thinned(line.x, line.y, most):
         if y is None or not math.isfinite(y):
@@ -186,8 +189,8 @@ def ticks(low: float, high: float, *, log: bool = False, most: int = 5) -> Itera
     if log:
         first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
         if last - first >= 1:
-            step = max(1, -(-(last - first) // most))
-            yield from (10.0**power for power in range(first, last + 1, step))
+            every = max(1, -(-(last - first) // most))
+            yield from (10.0**power for power in range(first, last + 1, every))
             return
     if not high > low:
         yield low

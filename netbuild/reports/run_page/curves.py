@@ -11,7 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.reports.page import as_script_data, escaped
-from netbuild.reports.page.lines import Line, lines, suits_log, thinned
+from netbuild.reports.page.lines import Line, lines, suits_log
 from netbuild.runs.numbers import is_number
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The most charts of a page, and the most points of a line on the screen and in print.
 _CHARTS, _POINTS, _PRINTED = 12, 400, 120
+#: The most points of all lines together, so that the page stays small.
+_ALL, _ALL_PRINTED = 15_000, 4_000
 #: The significant digits of a point.
 _DIGITS = 5
 _COLOURS = 7
@@ -34,6 +36,8 @@ class Chart(NamedTuple):
     series: list[dict[str, Any]]
     percent: bool
     log: bool
+    #: The most points of a line, if the lines are thinned out; else 0.
+    thinned: int
 
 
 def charts(records: Sequence[Record], names: Sequence[str]) -> list[Chart]:
@@ -43,15 +47,21 @@ def charts(records: Sequence[Record], names: Sequence[str]) -> list[Chart]:
     first = ["loss", *dict.fromkeys(monitored)]
     found = dict.fromkeys(k.partition("_")[2] for k in keys if k.startswith(("train_", "val_")))
     order = sorted(found, key=lambda n: first.index(n) if n in first else len(first))
-    made = [_chart(n.replace("_", " "), (f"train_{n}", f"val_{n}"), records, names) for n in order]
-    shown = [chart for chart in made if chart is not None][: _CHARTS - 1]
-    rate = _chart("learning rate", ("lr",), records, names)
-    varies = any(len({epoch.get("lr") for epoch in r.metrics}) > 1 for r in records)
-    return [*shown, rate] if rate is not None and varies else shown
+    asked: list[tuple[str, Sequence[str]]] = []
+    asked += [(n.replace("_", " "), (f"train_{n}", f"val_{n}")) for n in order[: _CHARTS - 1]]
+    if any(len({epoch.get("lr") for epoch in r.metrics}) > 1 for r in records):
+        asked.append(("learning rate", ("lr",)))
+    most = min(_POINTS, _ALL // max(2 * len(asked) * len(records), 1))
+    made = (_chart(title, keys, records, names, most) for title, keys in asked)
+    return [chart for chart in made if chart is not None]
 
 
 def _chart(
-    title: str, keys: Sequence[str], records: Sequence[Record], names: Sequence[str]
+    title: str,
+    keys: Sequence[str],
+    records: Sequence[Record],
+    names: Sequence[str],
+    most: int,
 ) -> Chart | None:
     """Return the chart of some keys of each run; None without a finite value."""
     found: list[tuple[dict[str, Any], dict[float, float | None]]] = []
@@ -67,12 +77,34 @@ def _chart(
             found.append((line, points))
     if not found:
         return None
-    kept = {x for _, points in found for x, _ in thinned([*points], [*points.values()], _POINTS)}
-    x = sorted(kept)
-    series = [{**line, "y": [_rounded(points.get(e)) for e in x]} for line, points in found]
+    every = sorted({x for _, points in found for x in points})
+    groups = _groups(every, most)
+    x = [place for group in groups for place in sorted({group[0], group[-1]})]
+    series = [
+        {**line, "y": [y for group in groups for y in _of_group(group, points)]}
+        for line, points in found
+    ]
     values = [y for line in series for y in line["y"] if y is not None]
     percent = title.endswith("accuracy")
-    return Chart(title, x, series, percent, not percent and suits_log(values))
+    log = not percent and suits_log(values)
+    return Chart(title, x, series, percent, log, most if len(x) < len(every) else 0)
+
+
+def _groups(x: Sequence[float], most: int) -> list[Sequence[float]]:
+    """Return epochs in groups of neighbours, each of which becomes two points at most."""
+    size = 1 if len(x) <= most else -(-2 * len(x) // most)
+    return [x[start : start + size] for start in range(0, len(x), size)]
+
+
+def _of_group(group: Sequence[float], points: dict[float, float | None]) -> list[float | None]:
+    """Return the least and the greatest value of a group, in their order."""
+    if len(group) == 1:
+        return [_rounded(points.get(group[0]))]
+    known = [(y, x) for x in group if (y := points.get(x)) is not None]
+    if not known:
+        return [None, None]
+    ends = sorted((min(known), max(known)), key=lambda end: end[1])
+    return [_rounded(y) for y, _ in ends]
 
 
 def _known(value: Any) -> float | None:
@@ -83,34 +115,31 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.{_DIGITS}g}")
 
 
-def thinned_out(records: Sequence[Record]) -> bool:
-    """Whether a run has more epochs than the lines of a page have points."""
-    return any(len(record.metrics) > _POINTS for record in records)
-
-
-def html(made: Sequence[Chart], records: Sequence[Record]) -> list[str]:
+def html(made: Sequence[Chart]) -> list[str]:
     """Return the pieces of HTML of the charts, with their data."""
+    printed = min(_PRINTED, _ALL_PRINTED // max(sum(len(chart.series) for chart in made), 1))
     parts = ['<div class="charts">']
     for number, chart in enumerate(made):
         values = [y for line in chart.series for y in line["y"] if y is not None]
         log = '<button data-log type="button">log</button>' if min(values) > 0 else ""
         zoom = '<button data-zoom type="button" hidden>whole</button>'
+        static = _printed(chart, printed)
         parts.append(
             f'<section class="chart" id="chart-{number}"><header><h3>{escaped(chart.title)}</h3>'
             f'<span class="tools screen-only">{zoom}{log}</span></header>'
-            f'<div class="live"></div><div class="static">{_printed(chart)}</div></section>'
+            f'<div class="live"></div><div class="static">{static}</div></section>'
         )
     data = as_script_data([chart._asdict() for chart in made])
     parts.append("</div>")
-    if thinned_out(records):
+    if most := max((chart.thinned for chart in made), default=0):
         parts.append(
-            f'<p class="note">Lines of more than {_POINTS} epochs are thinned out: of each group '
+            f'<p class="note">Lines of more than {most} epochs are thinned out: of each group '
             "of neighbours, the least and the greatest value are drawn.</p>"
         )
     return [*parts, f'<script type="application/json" id="chart-data">{data}</script>']
 
 
-def _printed(chart: Chart) -> str:
+def _printed(chart: Chart, most: int) -> str:
     given = [
         Line(
             " ".join(filter(None, (line["kind"], line["run"]))),
@@ -121,7 +150,7 @@ def _printed(chart: Chart) -> str:
         )
         for line in chart.series
     ]
-    return lines(given, width=440, height=200, log=chart.log, most=_PRINTED)
+    return lines(given, width=440, height=200, log=chart.log, most=most, legend=False)
 
 
 def scripts() -> list[str]:

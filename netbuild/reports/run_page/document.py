@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from netbuild.runs.records import Record
 
 #: The bytes that the pictures of all samples may take: a page has less than 500 KB.
-_PICTURES = 200_000
+_PICTURES = 130_000
+
+
+#: The bytes that the drawings may take together, and the characters of the complete settings.
+_DRAWINGS, _CONFIGS = 70_000, 30_000
 
 
 class Shown(NamedTuple):
@@ -53,7 +57,7 @@ def document(shown: Sequence[Shown], *, note: str = "", refresh: int | None = No
     body = [_STATIC, f"<h1>{escaped(title)}</h1>", *_lead(records, settings, best, note)]
     body += [tables.runs(records, names, settings, best), *_problems(records)]
     body += ["<h2>Curves</h2>", *_keys(labels)] if made else []
-    body += curves.html(made, records) if made else ['<p class="note">No epoch has ended yet.</p>']
+    body += curves.html(made) if made else ['<p class="note">No epoch has ended yet.</p>']
     body += ["<h2>Metrics</h2>", tables.outcomes(records, labels, _rises(shown))]
     body += [*_samples(shown, labels, best), *_networks(shown, labels)]
     body += ["<h2>Settings</h2>", *_settings(shown, labels, settings)]
@@ -164,10 +168,13 @@ def _right(review: Review) -> str:
 def _networks(shown: Sequence[Shown], labels: Sequence[str]) -> Iterator[str]:
     """Yield the drawing of each network, once for runs of the same network."""
     drawn: dict[str, list[int]] = {}
+    room = _DRAWINGS
     for n, one in enumerate(shown):
-        if one.graph is not None:
-            drawn.setdefault(picture(one.graph), []).append(n)
-    if not any(drawn):
+        svg = picture(one.graph, min(room, _DRAWINGS // 2)) if one.graph is not None else ""
+        if svg:
+            room -= len(svg.encode()) if svg not in drawn else 0
+            drawn.setdefault(svg, []).append(n)
+    if not drawn:
         return
     yield "<h2>Network</h2>"
     for svg, numbers in drawn.items():
@@ -184,4 +191,11 @@ def _settings(
         yield tables.differences(settings, labels)
     elif len(shown) > 1:
         yield "<p>The settings of all runs are the same.</p>"
-    yield from tables.configs([one.config for one in shown], labels)
+    texts, room = [one.config for one in shown], _CONFIGS
+    kept: list[str] = []
+    for text in texts:
+        room -= len(text) if text != texts[0] or not kept else 0
+        kept.append(text if room >= 0 else "")
+    if not all(kept) and any(texts):
+        yield '<p class="note">Long settings are left out.</p>'
+    yield from tables.configs(kept, labels)

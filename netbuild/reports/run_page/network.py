@@ -15,7 +15,7 @@ _MOST = 60_000
 _DEPTHS = (None, 2, 1)
 
 
-def picture(graph: Graph) -> str:
-    """Return the drawing of a network as SVG; "" if none is small enough for a page."""
+def picture(graph: Graph, most: int = _MOST) -> str:
+    """Return the drawing of a network as SVG; "" if none has so few bytes."""
     made = (drawing.svg(graph, depth=depth, theme="auto") for depth in _DEPTHS)
-    return next((svg for svg in made if len(svg.encode()) <= _MOST), "")
+    return next((svg for svg in made if len(svg.encode()) <= most), "")

@@ -29,7 +29,9 @@ def results(review: Review, room: int) -> Iterator[str]:
     if review.note:
         yield f'<p class="note">{escaped(review.note)}</p>'
     if review.confusion:
-        yield from _confusion(review)
+        parts = [*_confusion(review, room)]
+        room -= sum(map(len, parts))
+        yield from parts
     if review.examples:
         yield f"<h3>{escaped(review.heading)}</h3>"
         yield _colours(review)
@@ -58,7 +60,7 @@ def _all_right(review: Review) -> bool:
 # The confusion matrix.
 
 
-def _confusion(review: Review) -> Iterator[str]:
+def _confusion(review: Review, room: int) -> Iterator[str]:
     size = len(review.confusion)
     total = sum(map(sum, review.confusion))
     right = sum(review.confusion[n][n] for n in range(size))
@@ -77,7 +79,8 @@ def _confusion(review: Review) -> Iterator[str]:
     if size <= _NUMBERED:
         yield f'<div class="scroll">{_numbered(review)}</div>'
         return
-    parts = [_heat(review)] if size <= _DRAWN else []
+    heat = _heat(review) if size <= _DRAWN else ""
+    parts = [heat] if len(heat) <= room // 2 else []
     yield f'<div class="beside">{"".join([*parts, _pairs(review)])}</div>'
 
 

@@ -110,14 +110,16 @@ def commands(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
 
 def configs(texts: Sequence[str], names: Sequence[str]) -> Iterator[str]:
     """Yield the complete config of each run; lines that differ from the first run's are marked."""
-    first = texts[0].splitlines()
+    first = texts[0].splitlines() if texts else []
     for n, text in enumerate(texts):
+        if not text:
+            continue
         if n and text == texts[0]:
             yield f"<p>{swatch(n)}{escaped(names[n])}: the same settings</p>"
             continue
         lines = text.splitlines()
         marked = set() if n == 0 else _changed(first, lines)
-        others = [one.splitlines() for one in texts[1:]] if n == 0 else []
+        others = [one.splitlines() for one in texts[1:] if one] if n == 0 else []
         for other in others:
             marked |= _changed(other, lines)
         told = "\n".join(

@@ -100,7 +100,10 @@ def evaluate_weights(
         preparation = preparation.model_copy(update={"normalize": numbers})
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
-    trainer = _validating(graph, run_with(weights), split)
+    found = run_with(weights)
+    trainer = _validating(graph, found, split)
+    if found and found.config().data != config.data:
+        _warn_of_unseen(graph._replace(config=found.with_kept(graph.config)), warn)
     return _validated(trainer, split, warn, forward)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.diagnostics.exceptions import InputError
@@ -29,7 +29,7 @@ class Likely(NamedTuple):
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What a network predicts for a sample.
 
@@ -55,10 +55,20 @@ class Prediction:
     series: str | None = None
     step: int | None = None
 
+    def __repr__(self) -> str:
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.repr}
+        shown = {name: v for name, v in values.items() if v is not None and not _is_empty(v)}
+        shown |= {"output": self.output} if self.class_ is None and self.outputs else {}
+        return f"Prediction({', '.join(f'{name}={v!r}' for name, v in shown.items())})"
+
     @property
     def output(self) -> Array:
         """The first output of the network."""
         return next(iter(self.outputs.values()))
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, tuple) and not value
 
 
 def predict(

@@ -89,6 +89,17 @@ def test_fine_networks(name: str) -> None:
     assert look(ROOT / f"configs/{name}.yaml", backward=True).marks == ()
 
 
+def test_stacks_that_are_computed_again() -> None:
+    """A stack that the backward pass computes again has the same values and gradients."""
+    text = "name: n\ninput: [4]\nlayers: {a: {layers: [{Linear: 4}, Tanh]%s}, b: {Linear: 2}}"
+    plain, again = (looked(text % more, backward=True) for more in ("", ", checkpoint: true"))
+    assert plain.layers[0].gradient is not None
+    for one, other in zip(plain.layers, again.layers, strict=True):
+        assert one.training == other.training
+        assert one.gradient == pytest.approx(other.gradient)
+        assert one.weights == other.weights
+
+
 @pytest.mark.slow
 def test_a_residual_network() -> None:
     """ResNet-18 gets no mark at its first weights."""

@@ -57,7 +57,8 @@ def marks(
     """
     rows = {row.path: row for row in graph.rows}
     finite = all(bool(y.isfinite().all()) for y in outputs if y.is_floating_point())
-    yield from _not_finite(layers, finite=finite)
+    wrong = [*_not_finite(layers, finite=finite)]
+    yield from wrong or _not_finite_gradient(layers)
     yield from _dead(layers, units)
     yield from _large(rows, layers, inputs)
     yield from _gradients(rows, layers, [one.path for one in layers])
@@ -81,6 +82,19 @@ def _not_finite(layers: Sequence[LayerLook], *, finite: bool) -> Iterator[Mark]:
                 )
                 yield Mark("not finite", one.path, text, advice)
                 return
+
+
+def _not_finite_gradient(layers: Sequence[LayerLook]) -> Iterator[Mark]:
+    """Yield the layer at which gradients begin not to be finite, on the way back."""
+    for one in reversed(layers):
+        if one.gradient is not None and not math.isfinite(one.gradient):
+            text = "the gradient at its result is the first that is not finite, on the way back"
+            advice = (
+                "look at the layers that read it: the slope of a root or of a logarithm is "
+                "infinite at 0"
+            )
+            yield Mark("not finite", one.path, text, advice)
+            return
 
 
 def _dead(layers: Sequence[LayerLook], units: Mapping[str, tuple[float, int]]) -> Iterator[Mark]:

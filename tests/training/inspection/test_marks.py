@@ -83,6 +83,13 @@ def test_where_values_begin_not_to_be_finite() -> None:
     assert mark.text.endswith("in evaluation: 50.0 % of them")
 
 
+def test_where_gradients_begin_not_to_be_finite() -> None:
+    """The slope of a root is infinite at 0: the layer before it is marked."""
+    text = "name: n\ninput: [2]\nlayers: [{Linear: 2}, ReLU, {Formula: sqrt(x)}]"
+    seen = looked(f"{text}\ninit: [{{match: 0.bias, constant_: -9}}]", input="1,1", backward=True)
+    assert [mark.path for mark in seen.marks if mark.kind == "not finite"] == ["1"]
+
+
 @pytest.mark.parametrize("name", ["lenet", "lenet-bn", "selu", "multitask", "kan"])
 def test_fine_networks(name: str) -> None:
     """A network that trains well gets no mark at its first weights."""

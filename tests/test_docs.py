@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 from tests import ROOT
 
-PAGES = ("language", "commands", "settings", "python", "training", "seeing")
-PAGES += ("lessons/convolution", "lessons/modes")
+LESSONS = ("lessons/convolution", "lessons/modes")
+PAGES = ("language", "commands", "settings", "python", "training", "seeing", *LESSONS)
 TEXTS = {name: (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES}
 LANGUAGE, REFERENCE = TEXTS["language"], TEXTS["commands"]
 #: The warnings of examples that are about something else.

@@ -26,13 +26,14 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from netbuild.config.config import Config
     from netbuild.reports.inspection.look import Look
 
 _Place = Annotated[
     str,
     typer.Argument(
         metavar="RUN|FILE",
-        help="The folder of a run, or a config.",
+        help="The folder of a run, a config, or - for standard input.",
         autocompletion=completion.runs,
     ),
 ]
@@ -133,14 +134,14 @@ def look(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names t
         fail(f"{output} is not an .html file by its name")
     if output is not None and json:
         fail("--json excludes --output")
-    _expect_place(place)
+    read = _read(place, set or ())
     with needs_torch("look"):
         from netbuild.diagnostics.exceptions import InputError, UnreadableError
         from netbuild.training.inspection.looking import look as looked
-    with _reported_faults(input), reported_failures(Path(place)):
+    with _reported_faults(input, stderr=json), reported_failures(Path(place)):
         try:
             made = looked(
-                place,
+                read,
                 input=input or (),
                 sample=sample,
                 split=split,
@@ -149,8 +150,8 @@ def look(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names t
                 seed=seed,
                 backward=backward,
                 pictures=output is not None,
-                set=set or (),
-            )
+                set=(set or ()) if read == place else (),
+            )._replace(place=place)
         except InputError as error:
             fail(str(error), UNUSABLE if isinstance(error, UnreadableError) else FAULTS)
     made = _only(made, layer or ())
@@ -168,27 +169,29 @@ def look(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names t
 
 
 @contextmanager
-def _reported_faults(inputs: list[str] | None) -> Iterator[None]:
+def _reported_faults(inputs: list[str] | None, *, stderr: bool) -> Iterator[None]:
     """If the config has faults, print them and exit. Without its data, it can be looked at too."""
     from netbuild.diagnostics.exceptions import ConfigError
 
     try:
         yield
     except ConfigError as error:
-        print_faults(error.diagnostics)
+        print_faults(error.diagnostics, stderr=stderr)
         if not inputs and all(one.code.startswith("NB50") for one in error.diagnostics):
             say("netbuild: --input random needs no data", err=True)
         raise typer.Exit(FAULTS) from None
 
 
-def _expect_place(place: str) -> None:
-    """Exit if a file cannot be read. A folder is a run, which is found later."""
+def _read(place: str, settings: Sequence[str]) -> str | Config:
+    """Return the config of a file or of standard input, or the folder of a run, as it is named."""
     try:
-        is_folder = Path(place).is_dir()
-    except (OSError, ValueError):
-        is_folder = False
-    if not is_folder:
-        read_source(place)
+        if Path(place).is_dir():
+            return place
+    except (OSError, ValueError):  # reading it says what is wrong
+        pass
+    from netbuild.config.load import read
+
+    return read(read_source(place), settings)
 
 
 def _only(made: Look, patterns: Sequence[str]) -> Look:

@@ -77,6 +77,17 @@ def grid(x: Any, what: str, wide: int = 400, tall: int = 200) -> tuple[str, str]
     return image(pixels, zoom, what, by), legend(by)
 
 
+def mask(x: Any, what: str, names: Sequence[str] | None = None) -> tuple[str, str]:
+    """Return numbers of classes, (height, width), as a picture, and the colours of the classes."""
+    swatches = []
+    for number in np.unique(x).tolist()[:_BARS]:
+        named = f" {names[number]}" if names and 0 <= number < len(names) else ""
+        colour = f'<i style="background:{raster.class_colour(number)}"></i>'
+        swatches.append(f"{colour}{number}{escaped(named)}")
+    key = f'<span class="legend classes">{"".join(f"<span>{s}</span>" for s in swatches)}</span>'
+    return image(raster.classes(x), zoom_for(x.shape, 280), what), key
+
+
 def shown(name: str, x: Any) -> str:
     """Return an input or an output of any shape as a figure."""
     title = f"{name}, {times(x.shape) if x.shape else 'one number'}"
@@ -88,7 +99,7 @@ def shown(name: str, x: Any) -> str:
         return figure(title, *maps(x[:16].astype(float), title))
     if x.ndim == 2 and min(x.shape) > 1 and not _is_series(x):
         if whole and x.max(initial=0) < _CLASSES:
-            return figure(title, image(raster.classes(x), zoom_for(x.shape, 280), title))
+            return figure(title, *mask(x, title))
         return figure(title, *grid(x.astype(float), title))
     if whole or x.dtype == bool or x.size == 1:
         return figure(title, _listed(x))

@@ -92,9 +92,8 @@ def _output(pictures: Pictures, name: str, x: Any) -> str:
         few = f", the likeliest {_CLASSES} of {len(x)}" if len(x) > _CLASSES else ""
         return figures.figure(f"{name}: softmax{few}", figures.bars(rows, share=True))
     if pictures.scores and x.ndim == 3 and x.shape[0] > 1:
-        made = raster.classes(x.argmax(0))
-        body = figures.image(made, figures.zoom_for(x.shape[1:], 280), name)
-        return figures.figure(f"{name}: the likeliest class", body, f"{x.shape[0]} classes")
+        made = figures.mask(x.argmax(0), name, pictures.classes)
+        return figures.figure(f"{name}: the likeliest of {len(x)} classes", *made)
     return figures.shown(name, x)
 
 

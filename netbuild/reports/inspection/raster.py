@@ -96,6 +96,11 @@ def classes(x: Any) -> Any:
     return _opaque(rgb)
 
 
+def class_colour(number: int) -> str:
+    """Return the colour of a class, as CSS writes it."""
+    return f"#{_CLASSES[number % len(_CLASSES)]}" if number >= 0 else "#808080"
+
+
 def tiles(pictures: Sequence[Any], columns: int) -> Any:
     """Return pictures of one size side by side, with transparent gaps."""
     height, width = pictures[0].shape[:2]

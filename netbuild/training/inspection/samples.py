@@ -110,8 +110,9 @@ def of_inputs(graph: Graph, given: Sequence[str], wanted: Wanted) -> Samples:
             columns[name] = drawn[names.index(name)].numpy()
             said.append(f"random {name}")
         else:
-            columns |= zip(read, _read(graph, read, value, wanted), strict=True)
-            said.append(value if name == "" else f"{name} {value}")
+            found, called = _read(graph, read, value, wanted)
+            columns |= zip(read, found, strict=True)
+            said.append(f"{name} {called}".strip())
     count = max(len(x) for x in columns.values())
     x = tuple(_repeated(columns[name], count) for name in names)
     prepare = normalised(None, config, graph.outputs)[1]
@@ -158,25 +159,30 @@ def _by_name(names: tuple[str, ...], given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _read(graph: Graph, names: Sequence[str], value: str, wanted: Wanted) -> list[Any]:
-    """Return the arrays of inputs, (samples, *input), from a file or from numbers."""
+def _read(graph: Graph, names: Sequence[str], value: str, wanted: Wanted) -> tuple[list[Any], str]:
+    """Return the arrays of inputs, (samples, *input), from a file or from numbers, and a name."""
+    if not value.strip():
+        raise InputError("--input is empty: write a file, numbers, or random")
     tensors = [graph.config.inputs[name] for name in names]
     described = tuple(one for one in tensors if one is not None)
     parts = re.split(r"[\s,;]+", value.strip().strip("[]"))
     if len(names) == 1 and parts and all(_NUMBERS.fullmatch(part) for part in parts):
-        return [_typed(described[0], names[0], parts)]
+        return [_typed(described[0], names[0], parts)], value
     config = graph.config
     reader = SampleReader(tuple(names), described, config.data, config.preparation.resize)
     samples = []
     for found in reader.samples([value]):
         if isinstance(found, InputError):
             raise found
-        samples.append(found.inputs)
+        samples.append(found)
         if len(samples) == wanted.first + wanted.size:
             break
     if len(samples) <= wanted.first:
         raise InputError(f"{value} has {len(samples)} samples: there is no sample {wanted.first}")
-    return [np.stack(column) for column in zip(*samples[wanted.first :], strict=True)]
+    chosen = samples[wanted.first :]
+    more = f" and the {len(chosen) - 1} behind it" if len(chosen) > 1 else ""
+    columns = zip(*(one.inputs for one in chosen), strict=True)
+    return [np.stack(column) for column in columns], f"{chosen[0]}{more}"
 
 
 def _typed(wanted: Tensor, name: str, parts: Sequence[str]) -> Any:

@@ -83,10 +83,28 @@ def test_where_values_begin_not_to_be_finite() -> None:
     assert mark.text.endswith("in evaluation: 50.0 % of them")
 
 
+def test_where_gradients_begin_not_to_be_finite() -> None:
+    """The slope of a root is infinite at 0: the layer before it is marked."""
+    text = "name: n\ninput: [2]\nlayers: [{Linear: 2}, ReLU, {Formula: sqrt(x)}]"
+    seen = looked(f"{text}\ninit: [{{match: 0.bias, constant_: -9}}]", input="1,1", backward=True)
+    assert [mark.path for mark in seen.marks if mark.kind == "not finite"] == ["1"]
+
+
 @pytest.mark.parametrize("name", ["lenet", "lenet-bn", "selu", "multitask", "kan"])
 def test_fine_networks(name: str) -> None:
     """A network that trains well gets no mark at its first weights."""
     assert look(ROOT / f"configs/{name}.yaml", backward=True).marks == ()
+
+
+def test_stacks_that_are_computed_again() -> None:
+    """A stack that the backward pass computes again has the same values and gradients."""
+    text = "name: n\ninput: [4]\nlayers: {a: {layers: [{Linear: 4}, Tanh]%s}, b: {Linear: 2}}"
+    plain, again = (looked(text % more, backward=True) for more in ("", ", checkpoint: true"))
+    assert plain.layers[0].gradient is not None
+    for one, other in zip(plain.layers, again.layers, strict=True):
+        assert one.training == other.training
+        assert one.gradient == pytest.approx(other.gradient)
+        assert one.weights == other.weights
 
 
 @pytest.mark.slow

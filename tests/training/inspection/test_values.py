@@ -36,9 +36,11 @@ def by_numpy(y: Any) -> tuple[float, ...]:
     return (x.mean(), x.std(), x.min(), x.max(), (x == 0).mean(), 1 - np.isfinite(x).mean())
 
 
-def lenet(x: torch.Tensor, w: Mapping[str, torch.Tensor], *, training: bool) -> dict[str, Any]:
+def lenet(
+    x: torch.Tensor, w: Mapping[str, torch.Tensor], *, training: bool
+) -> dict[str, torch.Tensor]:
     """Compute BN-LeNet by hand: each formula is written out."""
-    seen: dict[str, Any] = {}
+    seen: dict[str, torch.Tensor] = {}
 
     def norm(name: str, x: torch.Tensor) -> torch.Tensor:
         axes = [0, 2, 3] if x.ndim == 4 else [0]
@@ -76,12 +78,12 @@ def first_module(config: netbuild.Config) -> nn.Module:
 
 def validation(count: int) -> torch.Tensor:
     """Return the first digits that validate, as BN-LeNet reads them."""
-    from netbuild.training.data import loading
+    from netbuild.training.data import batches, loading
     from netbuild.training.parallel.distributed import World
 
     world = World(torch.device("cpu"))
     data = loading.load(netbuild.trace(LENET), world, None, "validation")
-    assert not isinstance(data.held_out, loading.StreamedBatches)
+    assert not isinstance(data.held_out, batches.StreamedBatches)
     return data.held_out.at(torch.arange(count))[0][0]
 
 

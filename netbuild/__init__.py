@@ -4,7 +4,8 @@ The public surface: `load` and `trace` a config, `build` its module, `train` it.
 those that programs may catch: `netbuild.diagnostics.exceptions` shows their tree. Plug-ins derive
 from `Layer`, `Operation`, `Loss`, `Optimizer`, `Scheduler`, `Dataset` and `Augmentation`.
 
-Each name is imported when it is first used. Only `build`, `export`, `from_module` and `train` import torch.
+Each name is imported when it is first used. Only `build`, `export`, `from_module` and `train`
+import torch.
 """
 
 from importlib import import_module

@@ -20,8 +20,8 @@ def import_(
         str,
         typer.Argument(
             metavar="MODULE:CALL|-",
-            help="What makes the module: torchvision.models:resnet18, nets.py:Net(width=8). With -, "
-            "print(model) of an nn.Sequential on standard input.",
+            help="What makes the module: torchvision.models:resnet18, nets.py:Net(width=8). "
+            "With -, print(model) of an nn.Sequential on standard input.",
         ),
     ],
     output: Annotated[
@@ -68,13 +68,13 @@ def import_(
 
     \b
     netbuild import torchvision.models:resnet50 --input 3,224,224 -o resnet50.yaml
-    netbuild import "nets.py:Net(width=8)" --input image=1,28,28 --input length=:int64
+    netbuild import "nets.py:Net(width=8)" --input image=1,28,28 --input count=:int64
     python -c "print(model)" | netbuild import - --input 784
 
     The module runs on random samples, and its calls become layers. The config is then built again
-    and compared with the module: names and shapes in state_dict(), outputs with the same weights for
-    batches of 1, 2 and 5 samples. If they differ, nothing is written. What a config cannot hold is
-    a comment that begins with "gap"; the rest is written, and the exit code is 1.
+    and compared with the module: names and shapes in state_dict(), outputs with the same weights
+    for batches of 1, 2 and 5 samples. If they differ, nothing is written. What a config cannot hold
+    is a comment that begins with "gap"; the rest is written, and the exit code is 1.
     """
     if not inputs:
         fail("--input says the shape of an input, such as --input 3,224,224")

@@ -6,18 +6,18 @@ different rows and their order.
 
 from __future__ import annotations
 
-from math import isqrt, prod
+from math import isnan, isqrt, prod
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from netbuild.exchange.importer.layouts import Gap, Sym, plain
-from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netbuild.exchange.importer.context import Context
+    from netbuild.graph.value import Value
 
 #: The most numbers that are written out, and from how many on a shorter way is looked for.
 _MOST, _SHORT = 4096, 64
@@ -179,7 +179,7 @@ def _written(value: Any, *, floats: bool) -> Any:
     """Return numbers of float32 with as few digits as tell them apart."""
     if isinstance(value, list):
         return [_written(one, floats=floats) for one in value]
-    if not floats or value != value:
+    if not floats or isnan(value):
         return value
     return next(float(f"{value:.{n}g}") for n in (6, 7, 8, 9) if _same(value, f"{value:.{n}g}"))
 

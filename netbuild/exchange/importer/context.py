@@ -80,10 +80,9 @@ class Context:
     def settled(self, ref: Ref) -> Sym:
         """Return a value; a formula that was put off becomes a node."""
         found = self.values[ref]
-        if found is None or isinstance(found, (list, tuple)) and not isinstance(found, Sym):
-            if not hasattr(found, "tree"):
-                raise Gap("it reads a result that is no tensor")
         if not isinstance(found, Sym):
+            if not hasattr(found, "operands"):
+                raise Gap("it reads a result that is no tensor")
             found = self.values[ref] = self.settle(self, found)
         return found
 
@@ -128,7 +127,7 @@ class Context:
             self.constants[key] = Sym(value, axes, shape, dtype, shared=True)
         return self.constants[key]
 
-    def add(
+    def add(  # noqa: PLR0913  each is a part of a node
         self,
         path: str,
         kind: str,
@@ -200,11 +199,12 @@ class Context:
 
     def sizes(self, ref: Any) -> tuple[Any, ...]:
         """Return torch's sizes of a result: whole numbers, or `Times` for the batch."""
-        sizes = self.recorded.shapes[ref]
+        sizes: tuple[Any, ...] = self.recorded.shapes[ref]
         if any(isinstance(n, Varying) for n in sizes):
             raise Gap("the size of its result depends on the number of samples")
         return sizes
 
     def dtype(self, ref: Any) -> str:
         """Return the dtype of a result."""
-        return self.recorded.dtypes[ref]
+        found: str = self.recorded.dtypes[ref]
+        return found

@@ -58,22 +58,30 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
 
 def _convert(c: Context) -> None:
     """Convert the call at hand; if a config cannot hold it, it becomes a gap."""
-    call = c.call
     try:
-        unread = next((c.gaps[r] for r in refs((call.args, call.kwargs)) if r in c.gaps), None)
-        if unread is not None:
-            raise Unread(unread)
-        if call.stale:
-            raise Gap("it reads a tensor that was changed in place through another one")
-        if reads_values(call.target):
-            raise Gap("what comes next depends on a value, and a config has no such branch")
-        result = torch_calls.convert(c)
+        result = _converted(c)
     except Unread as error:
         _guessed(c, str(error))
     except Gap as gap:
         _gap(c, str(gap))
     else:
-        _assign(c, call.result, result)
+        _assign(c, c.call.result, result)
+
+
+def _converted(c: Context) -> Any:
+    call = c.call
+    unread = next((c.gaps[ref] for ref in refs((call.args, call.kwargs)) if ref in c.gaps), None)
+    if unread is not None:
+        raise Unread(unread)
+    if call.stale:
+        raise Gap("it reads a tensor that was changed in place through another one")
+    if reads_values(call.target):
+        raise Gap("what comes next depends on a value, and a config has no such branch")
+    try:
+        return torch_calls.convert(c)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
+        message = f"a config has no counterpart for it as it is called here ({error})"
+        raise Gap(message) from error
 
 
 def _assign(c: Context, refs: Any, result: Any) -> None:

@@ -29,7 +29,8 @@ def probability(module: nn.Module) -> float | None:
     try:
         with torch.random.fork_rng(devices=()), torch.no_grad():
             torch.manual_seed(0)
-            dropped, kept = module.train()(ones.clone()), module.eval()(ones.clone())
+            dropped = module.train().forward(ones.clone())
+            kept = module.eval().forward(ones.clone())
     except (TypeError, ValueError, RuntimeError):
         return None
     finally:

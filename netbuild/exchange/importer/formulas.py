@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from math import inf, isinf
+from math import inf, isinf, isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.elementwise.functions import FUNCTIONS
@@ -179,7 +179,7 @@ def _part(converter: Context, value: Any, operands: list[Sym]) -> tuple[ast.expr
 
 
 def _number(value: float) -> ast.expr:
-    if value != value:
+    if isnan(value):
         raise Gap("it computes with nan")
     part: ast.expr = ast.Name("inf") if isinf(value) else ast.Constant(abs(value))
     if value <= -3.4028234663852886e38 and value != -inf:
@@ -240,7 +240,7 @@ def _item(tree: ast.expr, operands: list[Sym]) -> tuple[str, dict[str, Any], Any
         if function in ACTIVATIONS and isinstance(tree.args[0], ast.Name):
             given = dict(zip(FUNCTIONS[function].parameters[1:], tree.args[1:], strict=False))
             numbers = {key: ast.literal_eval(one) for key, one in given.items()}
-            return ACTIVATIONS[function], _differing(function, numbers), [operands[0]]
+            return ACTIVATIONS[function], _differing(numbers), [operands[0]]
         if function == "maximum" and all(isinstance(one, ast.Name) for one in tree.args):
             return "Maximum", {}, [operands[int(one.id[1:])] for one in tree.args]  # type: ignore[attr-defined]
     names_ = _LETTERS if len(operands) > 1 else ("x",)
@@ -253,7 +253,7 @@ def _item(tree: ast.expr, operands: list[Sym]) -> tuple[str, dict[str, Any], Any
     return "Formula", {"formula": text}, dict(zip(names_, operands, strict=False))
 
 
-def _differing(function: str, numbers: dict[str, Any]) -> dict[str, Any]:
+def _differing(numbers: dict[str, Any]) -> dict[str, Any]:
     defaults = {"negative_slope": 0.01, "beta": 1, "threshold": 20}
     return {key: one for key, one in numbers.items() if one != defaults[key]}
 
@@ -262,7 +262,8 @@ def _join(tree: ast.expr) -> tuple[str, list[int]] | None:
     """Return the join that a tree is: (a + b) + c, or one operator between two names."""
     if not isinstance(tree, ast.BinOp) or type(tree.op) not in _JOINS:
         return None
-    operator, names = type(tree.op), []
+    operator = type(tree.op)
+    names: list[int] = []
     part: ast.expr = tree
     while isinstance(part, ast.BinOp) and type(part.op) is operator:
         if not isinstance(part.right, ast.Name) or not part.right.id.startswith("_"):

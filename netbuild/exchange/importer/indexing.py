@@ -94,9 +94,9 @@ def _inserted(c: Context, x: Sym, d: int) -> Sym:
 
 def _sliced(c: Context, x: Sym, d: int, part: slice) -> Sym:
     bounds = (part.start, part.stop, part.step)
-    if bounds[0] in {None, 0} and bounds[2] in {None, 1}:
-        if bounds[1] is None or (bounds[1] == Times(1) and x.axes[d] == (0,)):
-            return x
+    whole = bounds[1] is None or (bounds[1] == Times(1) and x.axes[d] == (0,))
+    if whole and bounds[0] in {None, 0} and bounds[2] in {None, 1}:
+        return x
     if x.axes[d] == (0,) and x.shared:
         return x
     if any(isinstance(one, (Times, Varying, Ref, Fixed)) for one in bounds):

@@ -170,7 +170,7 @@ def einsum(c: Context, equation: Any, *operands: Any) -> Sym:
     return c.operation("Einsum", given, found, renumbered(groups), shape)
 
 
-def attention(
+def attention(  # noqa: PLR0913, PLR0917  as in torch's function
     c: Context,
     query: Any,
     key: Any,

@@ -19,6 +19,7 @@ from netbuild.graph.value import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from netbuild.components.layers.layer import Layer
     from netbuild.exchange.importer.context import Context
 
 #: Layers that compute along the last axis, wherever the batch is.
@@ -107,20 +108,23 @@ def _inputs(
             fields[name] = plain(value)
     for field in [name for name in fields if fields[name] == layer.model_fields[name].default]:
         del fields[field]
-    for field, mask in (("is_causal", ""), ("tgt_is_causal", "tgt_"), ("src_is_causal", "src_")):
-        if fields.get(field):
-            for name in (f"{mask}mask", "attn_mask", "mask", "src_mask", "tgt_mask"):
-                tensors.pop(name, None)
-    found = {name: c.sym(one) for name, one in tensors.items()}
+    if any(fields.get(name) for name in ("is_causal", "tgt_is_causal", "src_is_causal")):
+        for name in ("attn_mask", "mask", "src_mask", "tgt_mask"):
+            tensors.pop(name, None)
+    return _by_name(layer, {name: c.sym(one) for name, one in tensors.items()}), fields
+
+
+def _by_name(layer: type[Layer], found: dict[str, Sym]) -> dict[str, Sym]:
+    """Return the inputs of a layer by the layer's own names."""
     known = (*layer.inputs, *layer.optional_inputs, *layer.named_inputs)
     if layer.inputs[:1] != (next(iter(found), None),) and found and next(iter(found)) not in known:
         found = dict(zip(known, found.values(), strict=False))
-    if kind == "MultiheadAttention":
-        if found.get("value") == found.get("key"):
-            found.pop("value", None)
-            if found.get("key") == found["query"]:
-                found.pop("key", None)
-    return found, fields
+    attends = layer.__name__ == "MultiheadAttention"
+    if attends and found.get("value") == found.get("key"):
+        found.pop("value", None)
+        if found.get("key") == found["query"]:
+            found.pop("key", None)
+    return found
 
 
 def _axis(
@@ -253,13 +257,13 @@ def function(kind: str, *order: str, **fixed: Any) -> Any:
         layer = LAYERS[type_]
         fields = {}
         for name, value in (fixed | given).items():
-            value = plain(value)
+            own = plain(value)
             if name in layer.model_fields:
                 default = layer.model_fields[name].default
                 required = layer.model_fields[name].is_required()
-                if (required or value != plain(default)) and value is not None and value != []:
-                    fields[name] = value
-            elif value not in {None, False}:
+                if (required or own != plain(default)) and own is not None and own != []:
+                    fields[name] = own
+            elif own not in {None, False}:
                 message = f"its argument {name} has no counterpart in a config"
                 raise Gap(message)
         if fields.get("stride") == fields.get("kernel_size") and "Pool" in type_:

@@ -104,7 +104,7 @@ def axis(x: Sym, d: int) -> int:
     if group == (0,):
         raise Gap("it works along the batch, so it mixes samples")
     number = group[0]
-    behind = [one for one in x.axes[where + 1 :]]
+    behind = x.axes[where + 1 :]
     if d < 0 and all(len(one) == 1 and one != (0,) for one in behind):
         return d
     return number

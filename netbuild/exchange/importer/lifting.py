@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def lifted(network: Network, module: nn.Module) -> Network:
     """Return a network in which no node stands below another one.
 
-    `BatchNormAct2d` of timm is a norm with an activation inside. In a config, `bn1` is the norm, and
-    the activation `bn1.act` becomes `bn1_act`.
+    `BatchNormAct2d` of timm is a norm with an activation inside. In a config, `bn1` is the norm,
+    and the activation `bn1.act` becomes `bn1_act`.
     """
     paths = {node.path for node in network.nodes}
     taken = paths | {name for name, _ in module.named_modules(remove_duplicate=False)}

@@ -141,6 +141,7 @@ class _Recorder(TorchFunctionMode):
         super().__init__()
         self.module = module
         self.found = Recording([], {}, [], [], {}, None)
+        self.layers = {id(one) for one in module.modules() if is_layer(one)}
         self.names: dict[int, list[str]] = {}
         for name, one in module.named_modules(remove_duplicate=False):
             self.names.setdefault(id(one), []).append(name)
@@ -167,7 +168,7 @@ class _Recorder(TorchFunctionMode):
     def marked(self, value: Any) -> Any:
         """Return a value of the call with numbers for the tensors that depend on something."""
         if isinstance(value, torch.Tensor):
-            return self.numbers.get(value, value)
+            return self.numbers[value] if value in self.numbers else value  # noqa: SIM401
         return _mapped(value, self.marked)
 
     def results(self, value: Any) -> Any:
@@ -199,7 +200,7 @@ class _Recorder(TorchFunctionMode):
         if self.paused or id(module) not in self.names:
             return call(module, *args, **kwargs)
         place = self.placed(module)
-        if is_layer(module) and self.stack:
+        if id(module) in self.layers and self.stack:
             given = self.marked(args), self.marked(kwargs)
             stale = self.reads_stale(given)
             self.paused += 1
@@ -271,13 +272,14 @@ class _Recorder(TorchFunctionMode):
             self.write(func, given, result, stale, None)
         return result
 
-    def write(self, target: Any, given: Any, result: Any, stale: bool, place: Place | None) -> None:
+    def write(self, target: Any, given: Any, result: Any, stale: Any, place: Place | None) -> None:
         """Add a call."""
         statement = statement_of(sys._getframe(2), _TORCH, __file__)  # noqa: SLF001
         path, again = (place.path, place.again) if place else (None, None)
         result = self.results(result)
         around = self.stack[-1]
-        call = Call(target, *given, result, around, statement, path, again, stale)
+        args, kwargs = given
+        call = Call(target, args, kwargs, result, around, statement, path, again, stale)
         self.found.calls.append(call)
 
     def reads_stale(self, given: Any) -> bool:
@@ -294,7 +296,8 @@ class _Recorder(TorchFunctionMode):
         if not isinstance(tensor, torch.Tensor):
             return
         place = tensor.untyped_storage().data_ptr()
-        for other, number in list(self.numbers.items()):
+        known: Any = self.numbers
+        for other, number in list(known.items()):
             if other is not tensor and other.untyped_storage().data_ptr() == place:
                 self.stale.add(number)
 

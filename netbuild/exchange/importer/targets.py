@@ -1,4 +1,4 @@
-"""From `MODULE:CALL` to a module of torch: `torchvision.models:resnet18`, `nets.py:Net(width=8)`."""
+"""From `MODULE:CALL` to a module of torch: `torchvision.models:resnet18`, `nets.py:Net(3)`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def module_of(target: str, arguments: Mapping[str, Any] | None = None) -> nn.Mod
     """Return the module that a target makes.
 
     Args:
-        target: `MODULE:CALL`. MODULE is a module of Python or a file; the current folder is searched
-            too. CALL is a class, a function or a module of torch, with arguments in parentheses.
+        target: `MODULE:CALL`. MODULE is a module of Python or a file; the current folder is
+            searched too. CALL is a class, a function or a module of torch, with arguments in
+            parentheses.
         arguments: further arguments of the call by name.
 
     Raises:
@@ -120,7 +121,7 @@ def samples(written: Sequence[str]) -> dict[str, torch.Tensor] | torch.Tensor:
     found = {
         name: _sample((2, *shape), getattr(torch, dtype)) for name, (shape, dtype) in read.items()
     }
-    return found if "" not in found else found[""]
+    return found.get("", found)
 
 
 def _sample(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:

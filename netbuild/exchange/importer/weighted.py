@@ -20,9 +20,9 @@ def _fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in given.items():
         info = LAYERS[kind].model_fields[name]
-        value = plain(value)
-        if info.is_required() or value != plain(info.default):
-            found[name] = value
+        own = plain(value)
+        if info.is_required() or own != plain(info.default):
+            found[name] = own
     return found
 
 
@@ -55,7 +55,7 @@ def _product(c: Context, x: Sym, matrix: Sym, bias: Any) -> Sym:
 def convolution(rank: int, *, transposed: bool = False) -> Any:
     """Return what converts a convolution."""
     kind = f"Conv{'Transpose' if transposed else ''}{rank}d"
-    names = ("stride", "padding", "dilation", "groups")
+    names: tuple[str, ...] = ("stride", "padding", "dilation", "groups")
     if transposed:
         names = ("stride", "padding", "output_padding", "groups", "dilation")
 
@@ -76,7 +76,7 @@ def convolution(rank: int, *, transposed: bool = False) -> Any:
     return convert
 
 
-def batch_norm(
+def batch_norm(  # noqa: PLR0913, PLR0917  as in torch's function
     c: Context,
     input: Any,  # noqa: A002  as in torch's function
     running_mean: Any,
@@ -119,7 +119,11 @@ def layer_norm(
 
 
 def rms_norm(
-    c: Context, input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None
+    c: Context,
+    input: Any,  # noqa: A002  as in torch's function
+    normalized_shape: Any,
+    weight: Any = None,
+    eps: Any = None,
 ) -> Any:
     """Convert `rms_norm`."""
     sizes = list(normalized_shape)

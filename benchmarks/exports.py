@@ -20,10 +20,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import get_args
 
 from benchmarks.startup import pairs, show
-from netbuild.exchange.export import Format
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "deploy.md"
@@ -118,9 +116,8 @@ def main() -> None:
     files = sorted((ROOT / "configs").glob("*.yaml"))
     if options.torchvision:
         files += sorted((ROOT / "configs" / "torchvision").glob("*.yaml"))
-    kinds = [kind for kind in FORMATS if kind in get_args(Format)]
-    heads = " | ".join(FORMATS[kind] for kind in kinds)
-    lines = [f"| network | {heads} |", "|---" * (len(kinds) + 1) + "|"]
+    kinds = [*FORMATS]
+    lines = [f"| network | {' | '.join(FORMATS.values())} |", "|---" * (len(kinds) + 1) + "|"]
     print("\n".join(lines), flush=True)
     for file in files:
         name = str(file.relative_to(ROOT / "configs").with_suffix(""))

@@ -232,6 +232,11 @@ def _depth_to_space(step: Step, x: torch.Tensor) -> torch.Tensor:
     return F.pixel_shuffle(x, by)
 
 
+def _top(step: Step, x: torch.Tensor, count: torch.Tensor) -> Any:
+    largest = bool(step.get("largest", 1))
+    return tuple(x.topk(ints(count)[0], step.get("axis", -1), largest))
+
+
 def _mod(_: Step, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return torch.remainder(x, y)
 
@@ -314,6 +319,8 @@ TABLE: dict[str, Callable[..., Any]] = {
     "ReduceL2": _norm,
     "ArgMax": partial(_arg, torch.argmax),
     "ArgMin": partial(_arg, torch.argmin),
+    "TopK": _top,
+    "Einsum": lambda step, *x: torch.einsum(step.get("equation"), *x),
     "Cast": _cast,
     "Expand": _expand,
     "Shape": _shape,

@@ -82,7 +82,7 @@ def draw(  # noqa: PLR0917  a parameter is an option, and typer names them
     netbuild draw configs/resnet18.yaml -o resnet18.svg
     netbuild draw configs/unet.yaml -o unet.html
     netbuild draw configs/lenet.yaml --to mermaid
-    netbuild draw configs/googlenet.yaml --depth 2 --open body.0 --theme dark -o googlenet.svg
+    netbuild draw configs/googlenet.yaml --depth 1 --open body.0 -o googlenet.svg
 
     .svg is a picture for a browser, a page or a slide. .html is a page whose stacks open with a
     click; it loads nothing. .mmd is Mermaid, which GitHub draws in Markdown.

@@ -146,15 +146,16 @@ def test_a_result_that_was_not_written(whole: Path, tmp_path: Path) -> None:
 
 
 def test_the_commands(netbuild: Netbuild, whole: Path) -> None:
-    """`train --folds` ends with a table, which `runs` shows too; `runs` has one line for all."""
+    """`train --folds` ends with a table, which `runs` shows above curves; `runs` has one line for all."""
     shown = netbuild("runs", str(whole)).stdout
     folds = folders.read(whole)
-    lines = shown.splitlines()
+    table, _, curves = shown.rpartition("\n\n")
+    assert "val_loss" in curves
+    lines = table.splitlines()
     assert lines[0] == f"tiny/{whole.name}: 3 of 3 folds have ended"
     assert lines[2].split() == ["fold", "epoch", "val", "loss", "accuracy"]
     mean, deviation = folds.mean["val_loss"], folds.deviation["val_loss"]
-    (last,) = (line for line in lines if line.split()[:1] == ["mean"])
-    assert last.split()[:4] == ["mean", f"{mean:.4f}", "±", f"{deviation:.4f}"]
+    assert lines[-1].split()[:4] == ["mean", f"{mean:.4f}", "±", f"{deviation:.4f}"]
     (told,) = json.loads(netbuild("runs", str(whole.parent), "--format", "json").stdout)
     assert (told["epochs"], told["of"], told["folds"]) == (3, 3, 3)
     assert told["best"] == folds.mean

@@ -195,7 +195,8 @@
       trunks.set(value, trunk);
     });
     const lanes = {};
-    for (const [start, end, numbers] of [...trunks.values()].sort((a, b) => a[1] - a[0] - b[1] + b[0])) {
+    const order = (a, b) => a[1] - a[0] - b[1] + b[0] || a[0] - b[0];
+    for (const [start, end, numbers] of [...trunks.values()].sort(order)) {
       const lane = Math.max(...reach.slice(2 * start + 1, 2 * end + 1)) + LANE;
       for (const number of numbers) lanes[number] = lane;
       reach.fill(lane, 2 * start + 1, 2 * end + 1);

@@ -28,6 +28,8 @@ _SWEEPS = 8
 
 
 Point: TypeAlias = tuple[float, float]
+#: The first and the last rank of the skips of a value, and the numbers of their edges.
+_Trunk: TypeAlias = tuple[int, int, list[int]]
 
 
 class Route(NamedTuple):
@@ -140,10 +142,11 @@ def _shifted(
     lanes: dict[int, float] = {}
     rights = []
     x = 0.0
+    trunks = _trunks(frame)
     for start, end in zip(columns, [*columns[1:], len(frame.ranks)], strict=True):
         within = [n for rank in frame.ranks[start:end] for n in rank]
         left = min(middles[n] - sides[n][0] for n in within)
-        found, right = _lanes(frame, sides, middles, range(start, end))
+        found, right = _lanes(frame, trunks, sides, middles, range(start, end))
         for n in within:
             top, bottom = bands[frame.nodes[n].rank]
             size = sizes[n]
@@ -334,6 +337,7 @@ def _gaps(
 
 def _lanes(
     frame: Frame,
+    trunks: Mapping[int, Sequence[_Trunk]],
     sides: Mapping[int, tuple[float, float]],
     middles: Mapping[int, float],
     ranks: range,
@@ -348,7 +352,8 @@ def _lanes(
         for half in (0, 1)
     }
     lanes: dict[int, float] = {}
-    for start, end, numbers in _trunks(frame, ranks):
+    found = [trunk for rank in ranks for trunk in trunks.get(rank, ())]
+    for start, end, numbers in sorted(found, key=lambda trunk: trunk[1] - trunk[0]):
         between = range(2 * start + 1, 2 * end + 1)
         lane = max(reach[half] for half in between) + LANE
         lanes |= dict.fromkeys(numbers, lane)
@@ -357,15 +362,15 @@ def _lanes(
     return lanes, right + (4.0 if lanes else 0.0)
 
 
-def _trunks(frame: Frame, ranks: range) -> list[tuple[int, int, list[int]]]:
-    """Return the first and the last rank of each value that skips, and its edges; short ones first.
-
-    The skips of a value share a lane.
-    """
-    trunks: dict[Value, tuple[int, int, list[int]]] = {}
+def _trunks(frame: Frame) -> dict[int, list[_Trunk]]:
+    """Return the skips by the ranks where they begin. The skips of a value share a lane."""
+    trunks: dict[Value, _Trunk] = {}
     for number, edge in enumerate(frame.edges):
-        start, end = (frame.nodes[n].rank for n in (edge.nodes[0], edge.nodes[-1]))
-        if edge.skips and start in ranks:
+        if edge.skips:
+            start, end = (frame.nodes[n].rank for n in edge.nodes)
             _, last, numbers = trunks.get(edge.value, (start, end, []))
             trunks[edge.value] = (start, max(last, end), [*numbers, number])
-    return sorted(trunks.values(), key=lambda trunk: trunk[1] - trunk[0])
+    found: dict[int, list[_Trunk]] = {}
+    for trunk in trunks.values():
+        found.setdefault(trunk[0], []).append(trunk)
+    return found

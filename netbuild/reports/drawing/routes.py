@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.reports.drawing.placing import COLUMN, TURN, Route, is_bus
@@ -123,7 +124,7 @@ class Router(NamedTuple):
 
     def _column(self, node: int) -> int:
         rank = self.frame.nodes[node].rank
-        return sum(1 for first in self.plan.columns if first <= rank) - 1
+        return bisect_right(self.plan.columns, rank) - 1
 
 
 def _without_doubles(points: Sequence[Point]) -> tuple[Point, ...]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,8 @@ FOLDER = ROOT / "docs/pictures"
 PAGE = ROOT / "docs/seeing.md"
 TORCHVISION = ("resnet50", "densenet121", "swin_t")
 NETWORKS = (*TORCHVISION, "unet", "siamese", "googlenet", "seq2seq", "gan")
+#: The options of a picture that is made with some.
+OPTIONS: dict[str, dict[str, Any]] = {"googlenet": {"depth": 1, "also": ["body.0"]}}
 
 
 def graph_at(name: str) -> Graph:
@@ -37,7 +39,8 @@ def graph_at(name: str) -> Graph:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_pictures(name: str, expect: Callable[[Path, str], None]) -> None:
     """Each picture shows the network as it is, in as many levels as fit a slide."""
-    expect(FOLDER / f"{name}.svg", svg(graph_at(name)))
+    options = OPTIONS.get(name, {})
+    expect(FOLDER / f"{name}.svg", svg(graph_at(name), **options))
 
 
 def test_picture_of_a_fault(expect: Callable[[Path, str], None]) -> None:

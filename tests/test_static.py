@@ -50,6 +50,7 @@ COMMANDS = [
     ["summary", "configs/lenet.yaml"],
     ["summary", "configs/lenet.yaml", "--format", "json"],
     ["diff", "configs/lenet.yaml", "configs/lenet-bn.yaml"],
+    ["draw", "configs/lenet.yaml", "--to", "mermaid"],
     ["layers"],
     ["layers", "Conv2d"],
     ["losses"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.terminal import (
     FAULTS,
     Settings,
@@ -18,10 +19,13 @@ from netbuild.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.graph.graph import Graph
     from netbuild.reports.drawing import Format
 
 
-def draw(
+def draw(  # noqa: PLR0917  a parameter is an option, and typer names them
     file: Annotated[
         str,
         typer.Argument(metavar="FILE|RUN", help="A config, a run, or - for standard input."),
@@ -51,6 +55,15 @@ def draw(
             show_default=False,
         ),
     ] = None,
+    open: Annotated[  # noqa: A002
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Open this stack, however deep it is. Repeatable.",
+            autocompletion=completion.layers,
+            show_default=False,
+        ),
+    ] = None,
     theme: Annotated[
         Literal["light", "dark", "auto"],
         typer.Option(help="The colours. auto: those of the reader's system."),
@@ -69,7 +82,7 @@ def draw(
     netbuild draw configs/resnet18.yaml -o resnet18.svg
     netbuild draw configs/unet.yaml -o unet.html
     netbuild draw configs/lenet.yaml --to mermaid
-    netbuild draw configs/bert.yaml --depth 1 --theme dark -o bert.svg
+    netbuild draw configs/googlenet.yaml --depth 1 --open body.0 -o googlenet.svg
 
     .svg is a picture for a browser, a page or a slide. .html is a page whose stacks open with a
     click; it loads nothing. .mmd is Mermaid, which GitHub draws in Markdown.
@@ -85,7 +98,8 @@ def draw(
 
     graph = infer(read(read_source(config_of(file)), set or ()))
     if graph.rows or any(graph.config.inputs.values()):
-        text = formatted(graph, format_, depth=depth, theme=theme)
+        _expect_stacks(graph, open or ())
+        text = formatted(graph, format_, depth=depth, also=open or (), theme=theme)
         if written is None:
             say(text, nl=False)
         else:
@@ -94,9 +108,8 @@ def draw(
             write(written, text.encode())
             size = f"{graph.params:,} parameters, {len(text.encode()):,} bytes"
             say(f"{written}: {size}")
-    if graph.diagnostics:
-        print_faults(graph.diagnostics, stderr=True)
-    if errors(graph.diagnostics):
+    if found := errors(graph.diagnostics):
+        print_faults(found, stderr=True)
         raise typer.Exit(FAULTS)
 
 
@@ -110,6 +123,16 @@ def _format(to: Format | None, output: str | None) -> Format:
     if found is None:
         fail(f"{output} tells no format: end it with {', '.join(ENDINGS)}, or write --to")
     return found
+
+
+def _expect_stacks(graph: Graph, paths: Sequence[str]) -> None:
+    """Exit if a path is no stack."""
+    from netbuild.graph.paths import unknown
+
+    for path in paths:
+        if not any(row.path.startswith(f"{path}.") for row in graph.rows):
+            is_layer = any(row.path == path for row in graph.rows)
+            fail(f"{path} is a layer, and contains no others" if is_layer else unknown(graph, path))
 
 
 def _expect_output(path: Path, *, overwrite: bool) -> None:

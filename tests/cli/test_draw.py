@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
+
+from tests import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +36,13 @@ def test_settings(netbuild: Netbuild) -> None:
     done = netbuild("draw", LENET, "--set", "input=[1,32,32]", "--depth", "1", "--to", "mermaid")
     assert "input<br>1×32×32" in done.stdout
     assert "Conv2d<br>" not in done.stdout
+    done = netbuild("draw", LENET, "--depth", "1", "--open", "features", "--to", "mermaid")
+    assert done.stdout.count("subgraph") == 1
+    assert "Conv2d<br>" in done.stdout
+    done = netbuild("draw", LENET, "--open", "features.0")
+    assert done.stderr == "netbuild: features.0 is a layer, and contains no others\n"
+    done = netbuild("draw", LENET, "--open", "feature")
+    assert (done.returncode, "did you mean features?" in done.stderr) == (2, True)
 
 
 def test_faults(netbuild: Netbuild, tmp_path: Path) -> None:
@@ -63,6 +74,24 @@ def test_wrong_use(netbuild: Netbuild, tmp_path: Path) -> None:
     assert path.read_text("utf-8") == "mine"
     assert netbuild("draw", LENET, "-o", path, "--overwrite").returncode == 0
     assert path.read_text("utf-8").startswith("<svg")
+
+
+def test_other_commands_load_no_pictures() -> None:
+    """`validate`, `summary` and the command `train` start without the room of the pictures."""
+    code = """
+import sys
+from netbuild.cli import app, train
+for command in ("validate", "summary"):
+    sys.argv = ["netbuild", command, "configs/lenet.yaml"]
+    try:
+        app()
+    except SystemExit:
+        pass
+assert not [name for name in sys.modules if "drawing" in name], sys.modules
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_input(netbuild: Netbuild) -> None:

@@ -3,7 +3,7 @@
 (() => {
   const BESIDE = 30, BEND = 14, LANE = 16, LABELLED = 34, BARE = 20, STEEP = 0.07, MOST_STEEP = 36;
   const SWEEPS = 8, PAD = 18, HEADER = 32, RADIUS = 14, ARROW = 7, ABOVE = 12, OFF = 5, SPREAD = 24;
-  const SIDE = 7, MARGIN = 10;
+  const SIDE = 7, TURNS = 12, MARGIN = 10;
   const open = new Set(network.stacks.flatMap((stack, n) => (n && stack.open ? [n] : [])));
   const near = (number) => String(Math.round(number * 10) / 10);
 
@@ -39,28 +39,25 @@
   }
 
   const centre = (spot) => spot.x + spot.width / 2;
-  const isBus = (stack, node) =>
-    stack.nodes[node][0] === "in" && stack.nodes.filter(([what]) => what === "in").length === 1;
+  const isBus = (stack, node) => stack.bus === node;
 
   function place(stack, sizes) {
     const { nodes, ranks, edges, labels } = stack;
     const heights = ranks.map((rank) => Math.max(0, ...rank.map((n) => sizes[n].height)));
     const links = linked(stack);
-    const sides = nodes.map((_, n) => {
-      let right = sizes[n].width / 2;
-      for (const [value, [source]] of edges) {
-        if (source === n && value in labels) {
-          right = Math.max(right, (sizes[n].outs[value] ?? 0) + SIDE + labels[value][1]);
-        }
-      }
-      return [sizes[n].width / 2, right];
-    });
+    const sides = sizes.map(({ width }) => [width / 2, width / 2]);
+    for (const [value, [source]] of edges) {
+      if (!(value in labels)) continue;
+      const reach = (sizes[source].outs[value] ?? 0) + SIDE + labels[value][1];
+      sides[source][1] = Math.max(sides[source][1], reach);
+    }
     const middles = centred(stack, sizes, sides, links);
+    const gaps = gapsOf(stack, middles, sizes, links);
     const bands = [];
     let y = 0;
     ranks.forEach((_, rank) => {
       bands.push([y, y + heights[rank]]);
-      y += heights[rank] + gap(stack, rank, middles, sizes, links);
+      y += heights[rank] + gaps[rank];
     });
     const left = Math.min(...nodes.map((_, n) => middles[n] - sides[n][0]));
     const [lanes, right] = lanesOf(stack, sides, middles);
@@ -169,16 +166,18 @@
     }
   }
 
-  function gap(stack, rank, middles, sizes, links) {
-    const { nodes, edges, labels } = stack;
-    const labelled = edges.some(([value, [source]]) => nodes[source][1] === rank && value in labels);
-    let far = 0;
-    for (const [a, b, value] of links) {
-      if (nodes[a][1] !== rank || isBus(stack, a)) continue;
-      const start = middles[a] + (sizes[a].outs[value] ?? 0);
-      far = Math.max(far, Math.abs(start - middles[b] - (sizes[b].ins[value] ?? 0)));
+  function gapsOf(stack, middles, sizes, links) {
+    const { nodes, ranks, edges, labels } = stack;
+    const heights = ranks.map(() => BARE), far = ranks.map(() => 0);
+    for (const [value, [source]] of edges) {
+      if (value in labels) heights[nodes[source][1]] = LABELLED;
     }
-    return (labelled ? LABELLED : BARE) + Math.min(far * STEEP, MOST_STEEP);
+    for (const [a, b, value] of links) {
+      if (isBus(stack, a)) continue;
+      const rank = nodes[a][1], start = middles[a] + (sizes[a].outs[value] ?? 0);
+      far[rank] = Math.max(far[rank], Math.abs(start - middles[b] - (sizes[b].ins[value] ?? 0)));
+    }
+    return heights.map((height, rank) => height + Math.min(far[rank] * STEEP, MOST_STEEP));
   }
 
   function lanesOf({ nodes, ranks, edges }, sides, middles) {
@@ -196,7 +195,8 @@
       trunks.set(value, trunk);
     });
     const lanes = {};
-    for (const [start, end, numbers] of [...trunks.values()].sort((a, b) => a[1] - a[0] - b[1] + b[0])) {
+    const order = (a, b) => a[1] - a[0] - b[1] + b[0] || a[0] - b[0];
+    for (const [start, end, numbers] of [...trunks.values()].sort(order)) {
       const lane = Math.max(...reach.slice(2 * start + 1, 2 * end + 1)) + LANE;
       for (const number of numbers) lanes[number] = lane;
       reach.fill(lane, 2 * start + 1, 2 * end + 1);
@@ -329,7 +329,7 @@
       const source = own[0][1][0];
       const at = centre(spots[source]) + (sizes[source].outs[value] ?? 0);
       const ends = own.filter((edge) => !edge[2]).map((edge) => centre(spots[edge[1][1]]));
-      const left = ends.length && Math.min(...ends) > at + 2 ? at - SIDE - width : at + SIDE;
+      const left = ends.length && Math.min(...ends) > at + TURNS ? at - SIDE - width : at + SIDE;
       const text = `<text class="wire" x="${near(left + x)}" y="${near(spots[source].y + spots[source].height + 14 + y)}">${label}</text>`;
       out.tags.push(level ? `<g class="in">${text}</g>` : text);
     }

@@ -13,6 +13,8 @@ from netbuild.runs.held import write
 from netbuild.syntax import parser
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from netbuild.graph.graph import Graph
     from netbuild.reports.drawing.colours import Theme
 
@@ -23,6 +25,7 @@ def draw(
     *,
     to: Format | None = None,
     depth: int | None = None,
+    also: Collection[str] = (),
     theme: Theme = "auto",
 ) -> str:
     """Return the picture of a network, and write it into a file.
@@ -35,6 +38,7 @@ def draw(
         to: the format: `svg`, `html` or `mermaid`. By default the ending of the path tells it;
             without a path, it is `svg`.
         depth: how many levels of stacks are shown. None shows as many as a slide has room for.
+        also: the paths of stacks that are open at any depth.
         theme: `light`, `dark`, or `auto` for that of the reader's system.
 
     Raises:
@@ -47,9 +51,8 @@ def draw(
         raise ValueError(message)
     if isinstance(network, (str, Path)):
         network = read(parser.from_file(Path(network)))
-    text = formatted(
-        infer(network) if isinstance(network, Config) else network, found, depth=depth, theme=theme
-    )
+    graph = infer(network) if isinstance(network, Config) else network
+    text = formatted(graph, found, depth=depth, also=also, theme=theme)
     if path is not None:
         write(Path(path), text.encode())
     return text

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.graph.paths import dots
 from netbuild.reports.drawing.picture import Artist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
     from netbuild.reports.drawing.parts import Drawn, Part
-    from netbuild.reports.drawing.picture import Picture
+    from netbuild.reports.drawing.picture import Opens, Picture
 
 #: The room of a slide for the picture, without title and legend.
 WIDE, TALL = 1760.0, 900.0
@@ -22,41 +23,52 @@ _ENOUGH = 0.75
 _WORTH = 0.85
 
 
-def fitted(drawn: Drawn, depth: int | None) -> Picture:
-    """Return the picture at a depth; by default at the greatest one that fits a slide."""
-    return _fitted(drawn, depth)[1]
+def fitted(drawn: Drawn, depth: int | None, also: Collection[str] = ()) -> Picture:
+    """Return the picture at a depth; by default at the greatest one that fits a slide.
+
+    The stacks at the paths in `also` are open too.
+    """
+    return _fitted(drawn, depth, also)[1]
 
 
-def opening(drawn: Drawn, depth: int | None) -> Callable[[Part, int], bool]:
+def opening(drawn: Drawn, depth: int | None, also: Collection[str] = ()) -> Opens:
     """Return which stacks are open at a depth, or at the depth that fits a slide."""
-    return opens_to(_fitted(drawn, depth)[0])
+    return _opens(_fitted(drawn, depth, also)[0], also)
 
 
-def opens_to(depth: int) -> Callable[[Part, int], bool]:
-    """Return which stacks are open: those above a depth, but for the further calls of one."""
-    return lambda part, level: level < depth and not part.reuses
+def _opens(depth: int, also: Collection[str]) -> Opens:
+    """Return which stacks are open: those above a depth, but for the further calls of one.
+
+    A stack is open, too, if it is in `also`, or around one that is.
+    """
+    around = {path[:end] for path in also for end in (*dots(path), len(path))}
+    return lambda part, level: (level < depth and not part.reuses) or part.path in around
 
 
-def _fitted(drawn: Drawn, depth: int | None) -> tuple[int, Picture]:
+def _fitted(drawn: Drawn, depth: int | None, also: Collection[str]) -> tuple[int, Picture]:
     artist = Artist(drawn)
     if depth is not None:
-        return depth, _at(artist, depth)
-    best = (1, _at(artist, 1))
+        return depth, _at(artist, _opens(depth, also))
+    best = (1, _at(artist, _opens(1, also)))
     for level in range(2, levels(drawn.root) + 1):
-        deeper = _at(artist, level)
+        deeper = _at(artist, _opens(level, also))
         if _scale(deeper) > 1:
             break
         best = (level, deeper)
     return best
 
 
-def _at(artist: Artist, depth: int) -> Picture:
-    """Return the picture at a depth, in as many columns as fit best."""
-    best = artist.picture(opens_to(depth), None)
+def _at(artist: Artist, opens: Opens) -> Picture:
+    """Return the picture with these stacks open, in as many columns as fit best."""
+    best = artist.picture(opens, turns=True)
+    if best.is_u and _scale(best) <= 1:
+        return best
+    if best.is_u:
+        best = artist.picture(opens)
     for room in _ROOMS:
         if _scale(best) <= _ENOUGH or best.height <= room:
             break
-        other = artist.picture(opens_to(depth), room)
+        other = artist.picture(opens, room)
         if _scale(other) < _scale(best) * _WORTH:
             best = other
     return best

@@ -43,6 +43,8 @@ class Frame(NamedTuple):
     nodes: tuple[Node, ...]
     ranks: tuple[tuple[int, ...], ...]
     edges: tuple[Edge, ...]
+    #: The node of the only input of the stack, if it has one: its lines begin anywhere in a row.
+    bus: int | None = None
 
 
 class _Wire(NamedTuple):
@@ -60,13 +62,14 @@ def frame_of(part: Part) -> Frame:
     wires = _wires(part, nodes)
     nodes = _ranked(part, nodes, wires, first)
     bends: dict[tuple[Value, int], int] = {}
-    edges = [_edge(wire, nodes, wires, bends) for wire in wires]
+    skips = _skips(wires, nodes)
+    edges = [_edge(wire, nodes, bends, skips=skip) for wire, skip in zip(wires, skips, strict=True)]
     ranks: list[list[int]] = [[] for _ in range(max((node.rank for node in nodes), default=0) + 1)]
     for number, node in enumerate(nodes):
         ranks[node.rank].append(number)
-    return Frame(
-        tuple(nodes), ordered(ranks, [edge.nodes for edge in edges if not edge.skips]), tuple(edges)
-    )
+    order = ordered(ranks, [edge.nodes for edge in edges if not edge.skips])
+    bus = 0 if len(part.reads) == 1 else None
+    return Frame(tuple(nodes), order, tuple(edges), bus)
 
 
 def _wires(part: Part, nodes: list[Node]) -> list[_Wire]:
@@ -103,15 +106,16 @@ def _ranked(part: Part, nodes: list[Node], wires: list[_Wire], first: int) -> li
     for number, node in enumerate(nodes):
         if node.what == "out":
             ranks[number] = max(last, 1 + has_parts * (first > 0))
+    below: dict[int, list[int]] = {}
     bottom = max((r for r, node in zip(ranks, nodes, strict=True) if node.what != "out"), default=0)
     for number, node in enumerate(nodes):
         if node.what == "out":
             ranks[number] = bottom + 1
+    for wire in wires:
+        below.setdefault(wire.source, []).append(wire.reader)
     for number in reversed(range(len(nodes))):
-        if not fed[number] and nodes[number].what == "part":
-            below = [ranks[wire.reader] for wire in wires if wire.source == number]
-            if below:
-                ranks[number] = min(below) - 1
+        if not fed[number] and nodes[number].what == "part" and number in below:
+            ranks[number] = min(ranks[reader] for reader in below[number]) - 1
     return [node._replace(rank=rank) for node, rank in zip(nodes, ranks, strict=True)]
 
 
@@ -120,14 +124,13 @@ def _kind(part: Part, node: Node) -> str:
 
 
 def _edge(
-    wire: _Wire, nodes: list[Node], wires: list[_Wire], bends: dict[tuple[Value, int], int]
+    wire: _Wire, nodes: list[Node], bends: dict[tuple[Value, int], int], *, skips: bool
 ) -> Edge:
     """Return the line of a wire. Its bends become nodes; all readers of a value share them."""
-    start, end = nodes[wire.source].rank, nodes[wire.reader].rank
-    if end - start > 1 and _skips(wire, nodes, wires):
+    if skips:
         return Edge(wire.value, (wire.source, wire.reader), skips=True)
     between = []
-    for rank in range(start + 1, end):
+    for rank in range(nodes[wire.source].rank + 1, nodes[wire.reader].rank):
         if (wire.value, rank) not in bends:
             bends[wire.value, rank] = len(nodes)
             nodes.append(Node("bend", rank, value=wire.value))
@@ -135,11 +138,17 @@ def _edge(
     return Edge(wire.value, (wire.source, *between, wire.reader))
 
 
-def _skips(wire: _Wire, nodes: list[Node], wires: list[_Wire]) -> bool:
-    """Whether a wire passes by: its source has a nearer reader, and its reader reads others too."""
-    nearer = any(
-        other.source == wire.source and nodes[other.reader].rank < nodes[wire.reader].rank
-        for other in wires
-    )
-    others = any(other.reader == wire.reader and other.source != wire.source for other in wires)
-    return nearer and others
+def _skips(wires: list[_Wire], nodes: list[Node]) -> list[bool]:
+    """Return which wires pass by: the source has a nearer reader, and the reader reads others."""
+    nearest: dict[int, int] = {}
+    read: dict[int, set[int]] = {}
+    for wire in wires:
+        rank = nodes[wire.reader].rank
+        nearest[wire.source] = min(nearest.get(wire.source, rank), rank)
+        read.setdefault(wire.reader, set()).add(wire.source)
+    return [
+        nodes[wire.reader].rank - nodes[wire.source].rank > 1
+        and nearest[wire.source] < nodes[wire.reader].rank
+        and len(read[wire.reader]) > 1
+        for wire in wires
+    ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netbuild.diagnostics.escapes import one_line
 from netbuild.reports.drawing.boxes import widest
 from netbuild.reports.drawing.colours import Theme, styles
-from netbuild.reports.drawing.fitting import levels, opening
+from netbuild.reports.drawing.fitting import levels
 from netbuild.reports.drawing.kinds import KINDS
 from netbuild.reports.drawing.picture import Artist
 from netbuild.reports.drawing.svg_format import (
@@ -27,20 +27,19 @@ from netbuild.reports.drawing.svg_format import (
 from netbuild.reports.page import as_script_data, escaped, page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from netbuild.graph.value import Value
     from netbuild.reports.drawing.boxes import Box
     from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.picture import Opens
 
 #: The width of the legend of a page.
 _LEGEND = 900.0
 
 
-def render(drawn: Drawn, depth: int | None, theme: Theme) -> str:
-    """Return the page of a network, whose stacks are open to a depth at first."""
+def render(drawn: Drawn, opens: Opens, theme: Theme) -> str:
+    """Return the page of a network, with the stacks that are open at first."""
     kinds = _kinds(drawn.root)
-    data = _Data(drawn, opening(drawn, depth)).data()
+    data = _Data(drawn, opens).data()
     body = [
         f"<h1>{escaped(one_line(drawn.graph.config.name))}</h1>",
         f'<p class="muted">{escaped(subtitle(drawn.graph))}</p>',
@@ -107,7 +106,7 @@ def _kinds(part: Part) -> list[str]:
 class _Data:
     """The stacks of a network as data for a script. Values and stacks are numbers there."""
 
-    def __init__(self, drawn: Drawn, opens: Callable[[Part, int], bool]) -> None:
+    def __init__(self, drawn: Drawn, opens: Opens) -> None:
         self.drawn, self.opens = drawn, opens
         self.artist = Artist(drawn)
         self.values: dict[Value, int] = {}
@@ -133,6 +132,7 @@ class _Data:
         found["gives"] = [self._value(value) for value in part.gives]
         found["nodes"] = [[node.what, node.rank, node.number] for node in frame.nodes]
         found["ranks"] = frame.ranks
+        found["bus"] = frame.bus
         found["edges"] = [
             [self._value(edge.value), edge.nodes, int(edge.skips)] for edge in frame.edges
         ]

@@ -11,15 +11,16 @@ from netbuild.reports.drawing.frames import frame_of
 from netbuild.reports.drawing.labels import label_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.picture import Opens
 
 #: The brackets of the nodes: inputs and outputs are round.
 _ROUND, _SQUARE = ("([", "])"), ("[", "]")
 
 
-def render(drawn: Drawn, opens: Callable[[Part, int], bool]) -> str:
+def render(drawn: Drawn, opens: Opens) -> str:
     """Return a flow chart of the network, with an open stack as a subgraph."""
     chart = _Chart(drawn, opens)
     lines = ["---", f"title: {_title(drawn.graph.config.name)}", "---", "flowchart TD"]
@@ -34,7 +35,7 @@ def render(drawn: Drawn, opens: Callable[[Part, int], bool]) -> str:
 class _Chart:
     """Names the nodes: names of layers are texts in it, and never part of its syntax."""
 
-    def __init__(self, drawn: Drawn, opens: Callable[[Part, int], bool]) -> None:
+    def __init__(self, drawn: Drawn, opens: Opens) -> None:
         self.drawn, self.opens = drawn, opens
         self.kinds: set[str] = set()
 
@@ -49,7 +50,8 @@ class _Chart:
         for number, member in enumerate(part.members):
             name = f"{key}{number}"
             if member.members and self.opens(member, level + 1):
-                yield f'{indent}subgraph {name}["{self._text(member)}"]'
+                yield f'{indent}subgraph {name}["{self._head(member)}"]'
+                yield f"{indent}  direction TB"
                 yield from self.stack(member, f"{name}_", level + 1, ends)
                 yield f"{indent}end"
             else:
@@ -67,6 +69,12 @@ class _Chart:
             tensor = self.drawn.tensors.get(edge.value)
             shape = f'|"{times(tensor.shape)}"|' if tensor else ""
             yield f"{key}{source.number} -->{shape} {key}{reader.number}"
+
+    def _head(self, part: Part) -> str:
+        """Return the title of a subgraph, which has one line."""
+        label = label_of(part, self.drawn)
+        title = " ".join([label.title, label.detail if part.type else ""]).rstrip()
+        return _escaped(f"{title} ×{part.repeats}" if part.repeats > 1 else title)
 
     def _text(self, part: Part) -> str:
         label = label_of(part, self.drawn)

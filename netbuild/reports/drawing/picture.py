@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from netbuild.reports.drawing.boxes import HEADER, Box, closed, closed_width, head, widest
 from netbuild.reports.drawing.frames import Frame, frame_of
 from netbuild.reports.drawing.labels import wire_label
-from netbuild.reports.drawing.placing import Plan, Size, Spot, plan
-from netbuild.reports.drawing.routes import Route, Router
+from netbuild.reports.drawing.placing import Plan, Route, Size, Spot, plan
+from netbuild.reports.drawing.routes import Router
+from netbuild.reports.drawing.turning import turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 #: The room around the parts of an open stack.
 PAD = 18.0
 #: Boxes of a stack that need less than this width have the same one.
-COMMON = 245.0
+COMMON = 262.0
 #: The distance of a label and its line.
 SIDE = 7.0
+#: A line turns to the right if its end is that far there.
+_TURNS = 12.0
 
 
 class Placed(NamedTuple):
@@ -51,6 +54,7 @@ class Picture(NamedTuple):
     boxes: tuple[Placed, ...]
     routes: tuple[Route, ...]
     tags: tuple[Tag, ...]
+    is_u: bool = False
 
 
 class Opened(NamedTuple):
@@ -79,13 +83,25 @@ class Opened(NamedTuple):
 
         ins, outs = places("in"), places("out")
         if len(ins) == 1 and outs:  # its lines begin anywhere below the head
-            ins = dict.fromkeys(ins, next(iter(outs.values())))
+            above = self._first_column() if len(self.plan.columns) > 1 else None
+            x = next(iter(outs.values())) if above is None else above + left - wide / 2
+            ins = dict.fromkeys(ins, x)
         return Size(wide, HEADER + self.plan.height, ins, outs, is_open=True)
+
+    def _first_column(self) -> float | None:
+        """Return the middle of the box that reads the input."""
+        frame = self.shaped.frame
+        readers = (e.nodes[1] for e in frame.edges if frame.nodes[e.nodes[0]].what == "in")
+        return next((self.plan.spots[reader].middle for reader in readers), None)
 
     @property
     def width(self) -> float:
         """How wide its box is."""
         return max(self.plan.width + 2 * PAD, self.shaped.head.width)
+
+
+#: Whether a stack at a level is open. The network itself is at level 0.
+Opens: TypeAlias = "Callable[[Part, int], bool]"
 
 
 class Shaped(NamedTuple):
@@ -104,14 +120,15 @@ class Artist:
         self.drawn = drawn
         self._shaped: dict[str, Shaped] = {}
 
-    def picture(self, opens: Callable[[Part, int], bool], room: float | None) -> Picture:
+    def picture(self, opens: Opens, room: float | None = None, *, turns: bool = False) -> Picture:
         """Place the network.
 
         Args:
-            opens: whether a stack at a level is open. The network itself is at level 0.
+            opens: which stacks are open.
             room: the greatest height; longer stacks are broken into columns.
+            turns: whether a network that is a U is drawn as one.
         """
-        whole = self._opened(self.drawn.root, 0, opens, room)
+        whole = self._opened(self.drawn.root, 0, opens, room, turns=turns)
         found = list(_walk(whole, 0.0, 0.0, 0))
         return Picture(
             whole.plan.width,
@@ -119,6 +136,7 @@ class Artist:
             tuple(one for one in found if isinstance(one, Placed)),
             tuple(one for one in found if isinstance(one, Route)),
             tuple(one for one in found if isinstance(one, Tag)),
+            is_u=bool(whole.plan.routes),
         )
 
     def shaped(self, part: Part) -> Shaped:
@@ -130,7 +148,13 @@ class Artist:
         return self._shaped[part.path]
 
     def _opened(
-        self, part: Part, level: int, opens: Callable[[Part, int], bool], room: float | None
+        self,
+        part: Part,
+        level: int,
+        opens: Opens,
+        room: float | None,
+        *,
+        turns: bool = False,
     ) -> Opened:
         """Open a stack."""
         shaped = self.shaped(part)
@@ -147,7 +171,8 @@ class Artist:
         sizes |= {n: Size(box.width, box.height, {}, {}) for n, box in shaped.boxes.items()}
         sizes |= {n: one.size for n, one in inner.items()}
         widths = {value: widest(text, "wire") for value, text in shaped.labels.items()}
-        planned = plan(shaped.frame, sizes, widths, room)
+        planned = turned(shaped.frame, sizes, widths) if turns and not level else None
+        planned = planned or plan(shaped.frame, sizes, widths, room)
         return Opened(part, shaped, planned, sizes, inner)
 
     def _boxes(self, part: Part, frame: Frame) -> dict[int, Box]:
@@ -188,7 +213,8 @@ class Artist:
 def _walk(opened: Opened, x: float, y: float, level: int) -> Iterator[Placed | Route | Tag]:
     """Yield all that an opened stack holds, with the corner of its inside at x and y."""
     shaped, spots = opened.shaped, opened.plan.spots
-    for route in Router(shaped.frame, opened.plan, opened.sizes).routes():
+    routes = opened.plan.routes or Router(shaped.frame, opened.plan, opened.sizes).routes()
+    for route in routes:
         yield route._replace(points=tuple((px + x, py + y) for px, py in route.points))
     for tag in _tags(opened):
         yield tag._replace(x=tag.x + x, y=tag.y + y, level=level)
@@ -216,9 +242,12 @@ def _tags(opened: Opened) -> Iterator[Tag]:
         if not edge.skips:
             turns.setdefault(edge.value, []).append(spots[edge.nodes[1]].middle)
     for value, text in opened.shaped.labels.items():
+        if value in opened.plan.tags:
+            yield Tag(*opened.plan.tags[value], text, 0)
+            continue
         source = sources[value]
         at = spots[source].middle + opened.sizes[source].outs.get(value, 0.0)
         ends = turns.get(value, [])
-        turns_right = bool(ends) and min(ends) > at + 2
+        turns_right = bool(ends) and min(ends) > at + _TURNS
         x = at - SIDE - widest(text, "wire") if turns_right else at + SIDE
         yield Tag(x, spots[source].bottom + 14, text, 0)

@@ -7,7 +7,8 @@ Nodes of a rank stand side by side, centred over and under their neighbours as f
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,21 @@ COLUMN, TURN = 52.0, 26.0
 #: The height of the shortest column, as a share of what all would have.
 _SHORTEST = 0.4
 _SWEEPS = 8
+
+
+Point: TypeAlias = tuple[float, float]
+#: The first and the last rank of the skips of a value, and the numbers of their edges.
+_Trunk: TypeAlias = tuple[int, int, list[int]]
+
+
+class Route(NamedTuple):
+    """A line through points. A smooth one goes from rank to rank; others have rounded corners."""
+
+    points: tuple[Point, ...]
+    smooth: bool
+    skips: bool = False
+    #: Whether it goes on outside of its stack, and so has no arrow here.
+    goes_on: bool = False
 
 
 class Size(NamedTuple):
@@ -77,6 +93,9 @@ class Plan(NamedTuple):
     columns: tuple[int, ...]
     #: Where each column ends at its right side, with its lanes.
     rights: tuple[float, ...]
+    #: The line of each edge and the labels of the values, if they do not follow from the rest.
+    routes: tuple[Route, ...] = ()
+    tags: Mapping[Value, Point] = MappingProxyType({})
 
 
 def plan(
@@ -94,9 +113,9 @@ def plan(
     columns = _columns(frame, heights, room)
     cut = set(columns[1:])
     links = _links(frame, cut)
-    sides = {n: _sides(frame, n, sizes, labels) for n in range(len(frame.nodes))}
+    sides = _sides(frame, sizes, labels)
     middles = _middles(frame, sizes, sides, links)
-    gaps = [_gap(frame, rank, middles, sizes, labels, links) for rank in range(len(frame.ranks))]
+    gaps = _gaps(frame, middles, sizes, labels, links)
     begins = any(node.what == "in" for node in frame.nodes)  # below a head
     top = TURN if cut else 0.0
     bands: list[tuple[float, float]] = []
@@ -123,10 +142,11 @@ def _shifted(
     lanes: dict[int, float] = {}
     rights = []
     x = 0.0
+    trunks = _trunks(frame)
     for start, end in zip(columns, [*columns[1:], len(frame.ranks)], strict=True):
         within = [n for rank in frame.ranks[start:end] for n in rank]
         left = min(middles[n] - sides[n][0] for n in within)
-        found, right = _lanes(frame, sides, middles, range(start, end))
+        found, right = _lanes(frame, trunks, sides, middles, range(start, end))
         for n in within:
             top, bottom = bands[frame.nodes[n].rank]
             size = sizes[n]
@@ -188,20 +208,20 @@ def _links(frame: Frame, cut: Iterable[int]) -> list[tuple[int, int, Value, floa
 
 def is_bus(frame: Frame, node: int) -> bool:
     """Whether a node is the only input of a stack: its lines begin anywhere below the head."""
-    ins = [one for one in frame.nodes if one.what == "in"]
-    return frame.nodes[node].what == "in" and len(ins) == 1
+    return frame.bus == node
 
 
 def _sides(
-    frame: Frame, node: int, sizes: Mapping[int, Size], labels: Mapping[Value, float]
-) -> tuple[float, float]:
-    """Return how far a node reaches to the left and to the right, with the label of its value."""
-    half = sizes[node].width / 2
-    right = half
+    frame: Frame, sizes: Mapping[int, Size], labels: Mapping[Value, float]
+) -> dict[int, tuple[float, float]]:
+    """Return how far each node reaches to the left and right, with the labels of its values."""
+    rights = {n: sizes[n].width / 2 for n in range(len(frame.nodes))}
     for edge in frame.edges:
-        if edge.nodes[0] == node and edge.value in labels:
-            right = max(right, sizes[node].outs.get(edge.value, 0.0) + 7 + labels[edge.value])
-    return half, right
+        node = edge.nodes[0]
+        if edge.value in labels:
+            reach = sizes[node].outs.get(edge.value, 0.0) + 7 + labels[edge.value]
+            rights[node] = max(rights[node], reach)
+    return {n: (sizes[n].width / 2, right) for n, right in rights.items()}
 
 
 def _middles(
@@ -293,28 +313,31 @@ def _apart(
     return {node: mean + offset for node, mean, offset in zip(rank, means, offsets, strict=True)}
 
 
-def _gap(
+def _gaps(
     frame: Frame,
-    rank: int,
     middles: Mapping[int, float],
     sizes: Mapping[int, Size],
     labels: Mapping[Value, float],
     links: Iterable[tuple[int, int, Value, float]],
-) -> float:
-    """Return the height below a rank."""
-    labelled = any(
-        edge.value in labels for edge in frame.edges if frame.nodes[edge.nodes[0]].rank == rank
-    )
-    far = 0.0
+) -> list[float]:
+    """Return the height below each rank."""
+    heights, far = [BARE] * len(frame.ranks), [0.0] * len(frame.ranks)
+    for edge in frame.edges:
+        if edge.value in labels:
+            heights[frame.nodes[edge.nodes[0]].rank] = LABELLED
     for a, b, value, _ in links:
-        if frame.nodes[a].rank == rank and not is_bus(frame, a):
-            start = middles[a] + sizes[a].outs.get(value, 0.0)
-            far = max(far, abs(start - middles[b] - sizes[b].ins.get(value, 0.0)))
-    return (LABELLED if labelled else BARE) + min(far * STEEP, MOST_STEEP)
+        if not is_bus(frame, a):
+            rank, start = frame.nodes[a].rank, middles[a] + sizes[a].outs.get(value, 0.0)
+            end = middles[b] + sizes[b].ins.get(value, 0.0)
+            far[rank] = max(far[rank], abs(start - end))
+    return [
+        height + min(apart * STEEP, MOST_STEEP) for height, apart in zip(heights, far, strict=True)
+    ]
 
 
 def _lanes(
     frame: Frame,
+    trunks: Mapping[int, Sequence[_Trunk]],
     sides: Mapping[int, tuple[float, float]],
     middles: Mapping[int, float],
     ranks: range,
@@ -329,7 +352,8 @@ def _lanes(
         for half in (0, 1)
     }
     lanes: dict[int, float] = {}
-    for start, end, numbers in _trunks(frame, ranks):
+    found = [trunk for rank in ranks for trunk in trunks.get(rank, ())]
+    for start, end, numbers in sorted(found, key=lambda trunk: trunk[1] - trunk[0]):
         between = range(2 * start + 1, 2 * end + 1)
         lane = max(reach[half] for half in between) + LANE
         lanes |= dict.fromkeys(numbers, lane)
@@ -338,15 +362,15 @@ def _lanes(
     return lanes, right + (4.0 if lanes else 0.0)
 
 
-def _trunks(frame: Frame, ranks: range) -> list[tuple[int, int, list[int]]]:
-    """Return the first and the last rank of each value that skips, and its edges; short ones first.
-
-    The skips of a value share a lane.
-    """
-    trunks: dict[Value, tuple[int, int, list[int]]] = {}
+def _trunks(frame: Frame) -> dict[int, list[_Trunk]]:
+    """Return the skips by the ranks where they begin. The skips of a value share a lane."""
+    trunks: dict[Value, _Trunk] = {}
     for number, edge in enumerate(frame.edges):
-        start, end = (frame.nodes[n].rank for n in (edge.nodes[0], edge.nodes[-1]))
-        if edge.skips and start in ranks:
+        if edge.skips:
+            start, end = (frame.nodes[n].rank for n in edge.nodes)
             _, last, numbers = trunks.get(edge.value, (start, end, []))
             trunks[edge.value] = (start, max(last, end), [*numbers, number])
-    return sorted(trunks.values(), key=lambda trunk: trunk[1] - trunk[0])
+    found: dict[int, list[_Trunk]] = {}
+    for trunk in trunks.values():
+        found.setdefault(trunk[0], []).append(trunk)
+    return found

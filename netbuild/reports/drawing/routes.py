@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.reports.drawing.placing import COLUMN, TURN, is_bus
+from netbuild.reports.drawing.placing import COLUMN, TURN, Route, is_bus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.reports.drawing.frames import Edge, Frame
-    from netbuild.reports.drawing.placing import Plan, Size
-
-Point = tuple[float, float]
+    from netbuild.reports.drawing.placing import Plan, Point, Size
 
 #: The radius of a bracket's corners, the length of an arrow, the height of a line above a rank, and
 #: how far the lines that leave and enter a box at its side are from its middle.
 RADIUS, ARROW, ABOVE, OFF = 14.0, 7.0, 12.0, 5.0
 #: The distance of lines that enter a box from above.
 _SPREAD = 24.0
-
-
-class Route(NamedTuple):
-    """A line through points. A smooth one goes from rank to rank; others have rounded corners."""
-
-    points: tuple[Point, ...]
-    smooth: bool
-    skips: bool = False
-    #: Whether it goes on outside of its stack, and so has no arrow here.
-    goes_on: bool = False
 
 
 class Router(NamedTuple):
@@ -135,7 +124,7 @@ class Router(NamedTuple):
 
     def _column(self, node: int) -> int:
         rank = self.frame.nodes[node].rank
-        return sum(1 for first in self.plan.columns if first <= rank) - 1
+        return bisect_right(self.plan.columns, rank) - 1
 
 
 def _without_doubles(points: Sequence[Point]) -> tuple[Point, ...]:
@@ -152,7 +141,8 @@ def path(route: Route) -> str:
     points = list(route.points)
     (x0, y0), (x, y) = points[-2:]
     length = 0.0 if route.goes_on else min(ARROW - 1, abs(x - x0) + abs(y - y0))
-    points[-1] = (x - _sign(x - x0) * length, y) if abs(y - y0) < 0.01 else (x, y - length)
+    is_level = abs(y - y0) < 0.01
+    points[-1] = (x - _sign(x - x0) * length, y) if is_level else (x, y - _sign(y - y0) * length)
     return _smooth(points) if route.smooth else _rounded(points)
 
 
@@ -162,7 +152,8 @@ def arrow(route: Route) -> str:
     if abs(y - y0) < 0.01:
         s = _sign(x - x0) * ARROW
         return f"M{_n(x)} {_n(y)}L{_n(x - s)} {_n(y - 3.5)}L{_n(x - s)} {_n(y + 3.5)}Z"
-    return f"M{_n(x)} {_n(y)}L{_n(x - 3.5)} {_n(y - ARROW)}L{_n(x + 3.5)} {_n(y - ARROW)}Z"
+    back = y - _sign(y - y0) * ARROW
+    return f"M{_n(x)} {_n(y)}L{_n(x - 3.5)} {_n(back)}L{_n(x + 3.5)} {_n(back)}Z"
 
 
 def _smooth(points: Sequence[Point]) -> str:

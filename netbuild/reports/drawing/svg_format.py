@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netbuild.reports.drawing.boxes import Bar, Box, Text
     from netbuild.reports.drawing.parts import Drawn, Part
     from netbuild.reports.drawing.picture import Picture, Placed, Tag
-    from netbuild.reports.drawing.routes import Route
+    from netbuild.reports.drawing.placing import Route
 
 #: The room around the picture, and that of its title.
 MARGIN, TITLE = 24.0, 66.0
@@ -38,6 +38,7 @@ def render(picture: Picture, drawn: Drawn, theme: Theme) -> str:
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="netbuild" {size} role="img" '
+            'style="max-width:100%;height:auto" '
             f'aria-label="{label}">'
         ),
         f"<style>{styles(theme, sorted({*kinds, 'stack'}))}</style>",

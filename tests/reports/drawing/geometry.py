@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.reports.drawing.picture import Picture, Placed
-    from netbuild.reports.drawing.placing import Spot
-    from netbuild.reports.drawing.routes import Point, Route
+    from netbuild.reports.drawing.placing import Point, Route, Spot
 
 #: How much a place may be off, in pixels.
 _OFF = 0.5
@@ -114,8 +113,11 @@ def _lines(picture: Picture) -> Iterator[str]:
     """Lines keep off the boxes, but for the heads of the stacks that they leave or enter."""
     solids = [(one.part.path, _solid(one).smaller(1)) for one in picture.boxes]
     for route in picture.routes:
+        on = points(route)
+        (left, right), (top, bottom) = ((min(at), max(at)) for at in zip(*on, strict=True))
+        around = Rect(left - 1, top - 1, right + 1, bottom + 1)
         for path, solid in solids:
-            if any(solid.has(point) for point in points(route)):
+            if solid.meets(around) and any(solid.has(point) for point in on):
                 yield f"a line from {route.points[0]} to {route.points[-1]} crosses {path}"
 
 

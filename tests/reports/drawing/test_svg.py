@@ -104,9 +104,10 @@ def test_nothing_is_loaded() -> None:
 def test_mermaid() -> None:
     """A flow chart has open stacks as subgraphs, and shapes on its lines."""
     graph = graph_of("input: [4]\nlayers: {a: {layers: [{Linear: 4}, ReLU]}, b: {Linear: 2}}\n")
-    assert mermaid(graph).splitlines()[4:13] == [
+    assert mermaid(graph).splitlines()[4:14] == [
         '  n0(["input<br>4"]):::input',
-        '  subgraph n1["a<br>Linear, ReLU<br>20 params, 16 MACs"]',
+        '  subgraph n1["a"]',
+        "    direction TB",
         '    n1_0["Linear<br>20 params, 16 MACs"]:::linear',
         '    n1_1["ReLU"]:::activation',
         '    n1_0 -->|"4"| n1_1',

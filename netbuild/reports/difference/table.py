@@ -153,7 +153,7 @@ def table(changes: NetworkChanges, console: Console) -> RenderableType:
     """Return the report for a terminal. In a narrow one, lines break at the arrows."""
     settings = [_settings(changes, console.width)] if changes.settings else []
     if changes.is_same_network:
-        return Group(Text(same(changes)), *settings)
+        return Group(Text(fill(same(changes), console.width)), *settings)
     layers, room = _layer_table(changes), console.options.update(max_width=10_000)
     for shape in _NARROWER:
         if console.measure(layers, options=room).maximum <= console.width:

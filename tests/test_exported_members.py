@@ -21,10 +21,12 @@ from netbuild.diagnostics import exceptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from netbuild.exchange.importer.context import Unread
+from netbuild.exchange.importer.layouts import Gap
 from tests import ROOT
 
-#: What a component raises; netbuild turns it into a fault.
-SIGNALS = {netbuild.ShapeError, PartError, netbuild.DataError}
+#: What a component raises, and netbuild turns into a fault; what an import turns into a comment.
+SIGNALS = {netbuild.ShapeError, PartError, netbuild.DataError, Gap, Unread}
 
 HEAVY = {"torch", "numpy", "pydantic", "sklearn", "safetensors"}
 

@@ -10,6 +10,7 @@ NetbuildError *
 ├── StopTraining *          a callback raises it to end a training
 ├── OutputError             standard output or standard error cannot be written
 ├── ExportError *           a network cannot be exported, or its file differs from it
+├── ImportedError *         a network cannot be read, or its config differs from it
 ├── WeightsError *          a file holds no weights
 │   └── ForeignError        a pickle names what a file of weights does not have
 ├── SettingsError           a command has a setting that cannot be understood

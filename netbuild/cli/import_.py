@@ -69,7 +69,7 @@ def import_(
 
     \b
     netbuild import torchvision.models:resnet50 --input 3,224,224 -o resnet50.yaml
-    netbuild import "nets.py:Net(width=8)" --input image=1,28,28 --input length=:int64
+    netbuild import "nets.py:Net(width=8)" --input image=1,28,28 --input count=:int64
     netbuild import net.onnx -o net.yaml
     python -c "print(model)" | netbuild import - --input 784
 

@@ -199,11 +199,12 @@ class Context:
 
     def sizes(self, ref: Any) -> tuple[Any, ...]:
         """Return torch's sizes of a result: whole numbers, or `Times` for the batch."""
-        sizes = self.recorded.shapes[ref]
+        sizes: tuple[Any, ...] = self.recorded.shapes[ref]
         if any(isinstance(n, Varying) for n in sizes):
             raise Gap("the size of its result depends on the number of samples")
         return sizes
 
     def dtype(self, ref: Any) -> str:
         """Return the dtype of a result."""
-        return self.recorded.dtypes[ref]
+        found: str = self.recorded.dtypes[ref]
+        return found

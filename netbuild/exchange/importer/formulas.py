@@ -262,7 +262,8 @@ def _join(tree: ast.expr) -> tuple[str, list[int]] | None:
     """Return the join that a tree is: (a + b) + c, or one operator between two names."""
     if not isinstance(tree, ast.BinOp) or type(tree.op) not in _JOINS:
         return None
-    operator, names = type(tree.op), []
+    operator = type(tree.op)
+    names: list[int] = []
     part: ast.expr = tree
     while isinstance(part, ast.BinOp) and type(part.op) is operator:
         if not isinstance(part.right, ast.Name) or not part.right.id.startswith("_"):

@@ -123,7 +123,7 @@ def compared(
     found = found._replace(difference=difference, training=not draws, notes=notes)
     if gap is None:
         return found
-    made = config_of(found.network._replace(notes=(*found.network.notes, gap)))
+    made = config_of(found.network._replace(notes=(*found.network.notes, f"gap: {gap}")))
     return found._replace(text=made.text, gaps=made.gaps)
 
 

@@ -29,7 +29,7 @@ _MISSING = object()
 def class_of(module: nn.Module) -> type[nn.Module]:
     """Return the class of a module, without what a parametrization puts around it."""
     kind = type(module)
-    return kind.__mro__[1] if parametrize.is_parametrized(module) else kind  # type: ignore[return-value]
+    return kind.__mro__[1] if parametrize.is_parametrized(module) else kind
 
 
 def is_layer(module: nn.Module) -> bool:

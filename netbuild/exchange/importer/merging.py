@@ -58,7 +58,7 @@ def merged(two: Recording, three: Recording, training: Recording | None = None) 
         message = "the module takes other steps for 2 samples than for 3: it cannot be read"
         raise ImportedError(message)
     drops = _drops(two, training)
-    calls = []
+    calls: list[Call] = []
     for one, other in zip(two.calls, three.calls, strict=True):
         if _mark(one) != _mark(other):
             message = f"for 2 samples the module calls {_mark(one)[0]}, for 3 {_mark(other)[0]}"
@@ -119,8 +119,8 @@ def _both(a: Any, b: Any) -> Any:  # noqa: PLR0911  one for each kind of value
     if isinstance(a, dict):
         return {key: _both(a[key], b.get(key)) for key in a}
     if isinstance(a, slice):
-        parts = (_both(getattr(a, n), getattr(b, n)) for n in ("start", "stop", "step"))
-        return slice(*parts)
+        bounds = ("start", "stop", "step")
+        return slice(*(_both(getattr(a, n), getattr(b, n)) for n in bounds))
     if isinstance(a, (int, float)) and not isinstance(a, bool):
         return _number(a, b)
     return a

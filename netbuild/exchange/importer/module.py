@@ -92,7 +92,7 @@ def named(
     if isinstance(inputs, Mapping):
         return dict(inputs)
     listed = [inputs] if isinstance(inputs, torch.Tensor) else list(inputs)
-    names = []
+    names: list[str] = []
     for one in inspect.signature(module.forward).parameters.values():
         if one.kind is one.VAR_POSITIONAL:
             names += [f"{one.name}{number}" for number in range(len(listed) - len(names))]

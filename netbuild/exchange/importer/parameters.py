@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.layers import LAYERS
 from netbuild.exchange.importer.places import (
     all_default,
     around,
@@ -87,6 +88,8 @@ class _Parameters:
         self.when: dict[int, Expression] = {}
         self.sizes: set[str] = set()
         self.names: dict[int, str] = {}
+        #: The value that each parameter was made for.
+        self.bases: dict[str, Place] = {}
         #: The defaults of torch, which a block keeps.
         self.natural: dict[str, Any] = {}
         self._find()
@@ -98,6 +101,7 @@ class _Parameters:
         for base, name in zip(bases, self._base_names(bases), strict=True):
             self.names[id(base)] = name
             self.params[name] = base.vector
+            self.bases[name] = base
             defaults = [d for d in base.part.slots[base.field].defaults if d is not None]
             if defaults and base.axis is None and same(tuple(defaults)):
                 self.natural[name] = defaults[0]
@@ -139,6 +143,8 @@ class _Parameters:
 
     def _local(self, place: Place) -> str | None:
         """Return the expression of the input that a value follows from, if there is one."""
+        if not place.is_size:
+            return None
         return derived(place.vector, shapes_of(place.part.x, self.count)) or self._from_block(place)
 
     def _from_block(self, place: Place) -> str | None:
@@ -150,8 +156,7 @@ class _Parameters:
         bases: list[Place] = []
         while left:
             covers = {
-                id(one): [p for p in left if p is one or derived(p.vector, {"x": one.vector})]
-                for one in left
+                id(one): [p for p in left if p is one or _of_base(p, {"x": one})] for one in left
             }
             best = max(left, key=lambda one: len(covers[id(one)]))
             bases.append(best)
@@ -162,20 +167,19 @@ class _Parameters:
 
     def _rule(self, place: Place) -> Expression:
         """Return the expression of a value: of a parameter, or of the input."""
-        shapes = shapes_of(place.part.x, self.count)
-        for known in (self.params, shapes):
-            exact = next((n for n, v in known.items() if agrees(place.vector, v)), None)
-            if exact:
-                return Expression(f"${exact}")
-        text = derived(place.vector, self.params) or derived(place.vector, shapes)
-        if text is None:
+        rule = _of_base(place, self.bases)
+        shapes = shapes_of(place.part.x, self.count) if place.is_size else {}
+        if rule is None or " " in rule:
+            exact = next((n for n, v in shapes.items() if agrees(place.vector, v)), None)
+            rule = exact or rule or derived(place.vector, shapes)
+        if rule is None:
             inner = self._from_block(place)
             assert inner is not None, "every value follows from something"
-            name = self._name(place)
-            self.params[name] = place.vector
-            self.computed[name] = expression(inner)
-            text = name
-        return expression(text)
+            rule = self._name(place)
+            self.params[rule] = place.vector
+            self.bases[rule] = place
+            self.computed[rule] = expression(inner)
+        return expression(rule)
 
     # Members that some uses lack
 
@@ -358,6 +362,14 @@ class _Parameters:
         return first
 
 
+def _of_base(place: Place, bases: Mapping[str, Place]) -> str | None:
+    """Return the expression of a value from the values of others; None if there is none."""
+    for name, base in bases.items():
+        if place.is_like(base) and agrees(place.vector, base.vector):
+            return name
+    return derived(place.vector, {n: b.vector for n, b in bases.items() if place.follows(b)})
+
+
 def _member_name(base: Place, others: Sequence[Place]) -> str:
     """Return the shortest names that lead to a value and to none of some others; "" for numbers.
 
@@ -380,4 +392,7 @@ def _ref(source: Source, names: Mapping[int, str]) -> Ref:
 
 
 def _snake(type_: str) -> str:
+    """Return a parameter's name for a class: `conv_norm`, and `relu` for a layer."""
+    if type_ in LAYERS:
+        return type_.lower()
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type_).lower()

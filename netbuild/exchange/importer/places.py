@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.exchange.importer.vectors import equal, same
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 #: Fields with a size of each axis. Each size may be an expression of its own.
 _BY_AXIS = {"Reshape", "Parameter", "Expand", "Unflatten", "LayerNorm"}
+#: Fields that are no size of a tensor, although they are numbers. They follow from no shape.
+_NO_SIZES = (
+    *("stride", "kernel_size", "padding", "dilation", "p", "depth", "repeat", "dim", "k"),
+    *("start_dim", "end_dim", "index", "diagonal", "num_layers", "output_padding"),
+)
 
 
 class Place(NamedTuple):
@@ -27,6 +33,28 @@ class Place(NamedTuple):
     vector: Vector
     #: The names of the stacks and members that lead to it.
     way: tuple[str, ...]
+
+    @property
+    def is_size(self) -> bool:
+        """Whether it may be a size of a tensor."""
+        return not any(re.fullmatch(rf"(.*_)?{name}\d*", self.field) for name in _NO_SIZES)
+
+    def is_like(self, other: Place) -> bool:
+        """Whether equal values of both say something: two sizes, or two numbers of a window."""
+        kinds = [_kind(one.field) for one in (self, other)]
+        return (self.is_size and other.is_size) or kinds[0] == kinds[1]
+
+    def follows(self, base: Place) -> bool:
+        """Whether it may be a multiple of another value: a size of a size, padding of a kernel."""
+        if re.fullmatch(r"(.*_)?padding\d*", self.field):
+            return re.fullmatch(r"(.*_)?kernel_size\d*", base.field) is not None
+        return self.is_size and base.is_size
+
+
+def _kind(field: str) -> str:
+    """Return the kind of a field: `window`, or its name without a member and a number."""
+    found = re.fullmatch(r"(?:.*_)?(stride|kernel_size|padding|dilation)\d*", field)
+    return "window" if found else re.sub(r"\d+$", "", field).rpartition("_")[2]
 
 
 def key(place: Place) -> str:

@@ -168,7 +168,7 @@ class _Recorder(TorchFunctionMode):
     def marked(self, value: Any) -> Any:
         """Return a value of the call with numbers for the tensors that depend on something."""
         if isinstance(value, torch.Tensor):
-            return self.numbers.get(value, value)
+            return self.numbers[value] if value in self.numbers else value  # noqa: SIM401
         return _mapped(value, self.marked)
 
     def results(self, value: Any) -> Any:
@@ -278,7 +278,8 @@ class _Recorder(TorchFunctionMode):
         path, again = (place.path, place.again) if place else (None, None)
         result = self.results(result)
         around = self.stack[-1]
-        call = Call(target, *given, result, around, statement, path, again, stale)
+        args, kwargs = given
+        call = Call(target, args, kwargs, result, around, statement, path, again, stale)
         self.found.calls.append(call)
 
     def reads_stale(self, given: Any) -> bool:
@@ -295,7 +296,8 @@ class _Recorder(TorchFunctionMode):
         if not isinstance(tensor, torch.Tensor):
             return
         place = tensor.untyped_storage().data_ptr()
-        for other, number in list(self.numbers.items()):
+        known: Any = self.numbers
+        for other, number in list(known.items()):
             if other is not tensor and other.untyped_storage().data_ptr() == place:
                 self.stale.add(number)
 

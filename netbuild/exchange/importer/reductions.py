@@ -115,9 +115,9 @@ def normalize(c: Context, x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-
     """Convert `normalize`."""
     found = c.sym(x)
     given = {} if dim == 1 and found.plain else {"dim": axis(found, dim)}
-    given |= ({} if p == 2 else {"p": p}) | ({} if eps == 1e-12 else {"eps": eps})
+    more: dict[str, Any] = ({} if p == 2 else {"p": p}) | ({} if eps == 1e-12 else {"eps": eps})
     axis(found, dim)
-    return c.operation("Normalize", given, [found], found.axes, found.shape)
+    return c.operation("Normalize", given | more, [found], found.axes, found.shape)
 
 
 def norm(c: Context, x: Any, *values: Any, **named: Any) -> Sym:

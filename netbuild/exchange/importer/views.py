@@ -89,28 +89,28 @@ def unflatten(c: Context, x: Any, dim: int, sizes: Any = None, **named: Any) -> 
 
 def permute(c: Context, x: Any, *dims: Any, **named: Any) -> Sym:
     """Convert `permute`."""
-    x = c.sym(x)
-    listed = [position(d, x.rank) for d in _listed(dims or (named["dims"],))]
-    if x.plain and listed[0] == 0:
-        if listed == list(range(x.rank)):
-            return x
+    y: Sym = c.sym(x)
+    listed = [position(d, y.rank) for d in _listed(dims or (named["dims"],))]
+    if y.plain and listed[0] == 0:
+        if listed == list(range(y.rank)):
+            return y
         raw = _listed(dims or (named["dims"],))
-        return _ordered(c, x, listed, "Permute", dims=[0, *raw[1:]])
-    return _ordered(c, x, listed)
+        return _ordered(c, y, listed, "Permute", dims=[0, *raw[1:]])
+    return _ordered(c, y, listed)
 
 
 def transpose(c: Context, x: Any, dim0: int, dim1: int) -> Sym:
     """Convert `transpose`."""
-    x = c.sym(x)
-    listed = list(range(x.rank))
-    a, b = position(dim0, x.rank), position(dim1, x.rank)
+    y: Sym = c.sym(x)
+    listed = list(range(y.rank))
+    a, b = position(dim0, y.rank), position(dim1, y.rank)
     listed[a], listed[b] = b, a
     if a == b:
-        return x
-    if len(x.axes[a]) == len(x.axes[b]) == 1 and x.batch not in {a, b}:
-        given = {"dim0": axis(x, dim0), "dim1": axis(x, dim1)}
-        return _ordered(c, x, listed, "Transpose", **given)
-    return _ordered(c, x, listed)
+        return y
+    if len(y.axes[a]) == len(y.axes[b]) == 1 and y.batch not in {a, b}:
+        given = {"dim0": axis(y, dim0), "dim1": axis(y, dim1)}
+        return _ordered(c, y, listed, "Transpose", **given)
+    return _ordered(c, y, listed)
 
 
 def _ordered(c: Context, x: Sym, dims: list[int], kind: str = "", /, **given: Any) -> Sym:
@@ -148,84 +148,84 @@ def transposed(c: Context, x: Any) -> Sym:
 
 def squeeze(c: Context, x: Any, dim: Any = None) -> Sym:
     """Convert `squeeze`."""
-    x = c.sym(x)
-    sizes = [x.size(d) for d in range(x.rank)]
+    y: Sym = c.sym(x)
+    sizes = [y.size(d) for d in range(y.rank)]
     if dim is None:
-        dims = [d for d in range(x.rank) if sizes[d] == 1 and 0 not in x.axes[d]]
+        dims = [d for d in range(y.rank) if sizes[d] == 1 and 0 not in y.axes[d]]
     else:
         listed = [dim] if isinstance(dim, int) else list(dim)
-        dims = [p for d in listed if sizes[p := position(d, x.rank)] == 1]
+        dims = [p for d in listed if sizes[p := position(d, y.rank)] == 1]
     if not dims:
-        return x
-    if any(0 in x.axes[d] for d in dims):
-        if not x.shared:
-            return x
+        return y
+    if any(0 in y.axes[d] for d in dims):
+        if not y.shared:
+            return y
         left = [n for d, n in enumerate(sizes) if d not in dims]
-        return c.reshaped(x, tuple((d + 1,) for d in range(len(left))), left)
-    own = [axis(x, d) for d in dims]
+        return c.reshaped(y, tuple((d + 1,) for d in range(len(left))), left)
+    own = [axis(y, d) for d in dims]
     if dim is not None and len(dims) == 1:
-        own = [axis(x, dim if isinstance(dim, int) else dim[0])]
-    gone = {axis(x, d) for d in dims}
-    shape = [n for number, n in enumerate(x.shape, start=1) if number not in gone]
+        own = [axis(y, dim if isinstance(dim, int) else dim[0])]
+    gone = {axis(y, d) for d in dims}
+    shape = [n for number, n in enumerate(y.shape, start=1) if number not in gone]
     given = own[0] if len(own) == 1 else own
-    return c.view(x, without(x, dims), shape, "Squeeze", dim=given)
+    return c.view(y, without(y, dims), shape, "Squeeze", dim=given)
 
 
 def unsqueeze(c: Context, x: Any, dim: int) -> Sym:
     """Convert `unsqueeze`."""
-    x = c.sym(x)
-    where = position(dim, x.rank + 1)
-    groups = list(x.axes)
-    if x.shared and x.batch is None and where == 0:
-        return x._replace(axes=renumbered([(0,), *groups]))
+    y: Sym = c.sym(x)
+    where = position(dim, y.rank + 1)
+    groups = list(y.axes)
+    if y.shared and y.batch is None and where == 0:
+        return y._replace(axes=renumbered([(0,), *groups]))
     before = sum(1 for group in groups[:where] for a in group if a)
     groups.insert(where, (1,))
-    shape = [*x.shape[:before], 1, *x.shape[before:]]
+    shape = [*y.shape[:before], 1, *y.shape[before:]]
     raw = dim if dim < 0 and all(g != (0,) and len(g) == 1 for g in groups[where:]) else before + 1
-    return c.view(x, renumbered(groups), shape, "Unsqueeze", dim=raw)
+    return c.view(y, renumbered(groups), shape, "Unsqueeze", dim=raw)
 
 
 def expand(c: Context, x: Any, *_: Any, **__: Any) -> Sym:
     """Convert `expand`, `expand_as` and `broadcast_to`."""
-    x = c.sym(x)
+    y: Sym = c.sym(x)
     given = c.sizes(c.call.result)
     batch = next((d for d, n in enumerate(given) if isinstance(n, Times)), None)
-    if batch is not None and given[batch].factor != 1 and x.shared:
+    if batch is not None and given[batch].factor != 1 and y.shared:
         raise Gap("it repeats a tensor with an axis merged with the batch")
-    if batch is None and x.batch == 0 and x.shared and given[0] == 1:
+    if batch is None and y.batch == 0 and y.shared and given[0] == 1:
         batch = 0
-    if x.shared:
-        if x.rank < len(given) or x.batch != batch:
-            x = c.relabelled(x, len(given), batch)
-    elif x.rank != len(given):
+    if y.shared:
+        if y.rank < len(given) or y.batch != batch:
+            y = c.relabelled(y, len(given), batch)
+    elif y.rank != len(given):
         raise Gap("it adds an axis before the batch")
-    shape = list(x.shape)
-    for d, group in enumerate(x.axes):
+    shape = list(y.shape)
+    for d, group in enumerate(y.axes):
         if 0 not in group:
             shape[group[0] - 1] = given[d]
-    if tuple(shape) == x.shape:
-        return x
-    written = [n if n != old else -1 for n, old in zip(shape, x.shape, strict=True)]
-    return c.view(x, x.axes, shape, "Expand", sizes=written)
+    if tuple(shape) == y.shape:
+        return y
+    written = [n if n != old else -1 for n, old in zip(shape, y.shape, strict=True)]
+    return c.view(y, y.axes, shape, "Expand", sizes=written)
 
 
 def repeat(c: Context, x: Any, *repeats: Any) -> Sym:
     """Convert `repeat` and `tile`."""
-    x = c.sym(x)
+    y: Sym = c.sym(x)
     times = _listed(repeats)
     batch = next((d for d, n in enumerate(times) if isinstance(n, Times)), None)
-    if batch is not None or (x.shared and x.rank < len(times)):
-        if not x.shared or (batch is not None and times[batch].factor != 1):
+    if batch is not None or (y.shared and y.rank < len(times)):
+        if not y.shared or (batch is not None and times[batch].factor != 1):
             raise Gap("it repeats samples")
-        x = c.relabelled(x, len(times), batch if batch is not None else None)
+        y = c.relabelled(y, len(times), batch if batch is not None else None)
         times = [1 if d == batch else n for d, n in enumerate(times)]
-    if len(times) != x.rank or any(0 in g and n != 1 for g, n in zip(x.axes, times, strict=True)):
+    if len(times) != y.rank or any(0 in g and n != 1 for g, n in zip(y.axes, times, strict=True)):
         raise Gap("it repeats samples")
-    own = [times[d] for d, group in enumerate(x.axes) for a in group if a]
+    own = [times[d] for d, group in enumerate(y.axes) for a in group if a]
     if all(n == 1 for n in own):
-        return x
-    shape = [n * m for n, m in zip(x.shape, own, strict=True)]
-    return c.view(x, x.axes, shape, "Repeat", repeats=own)
+        return y
+    shape = [n * m for n, m in zip(y.shape, own, strict=True)]
+    return c.view(y, y.axes, shape, "Repeat", repeats=own)
 
 
 def repeat_interleave(c: Context, x: Any, repeats: Any, dim: Any = None, **_: Any) -> Sym:
@@ -313,21 +313,21 @@ def triangle(kind: str) -> Any:
 
 def pad(c: Context, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Sym:
     """Convert `pad`."""
-    x = c.sym(x)
+    y: Sym = c.sym(x)
     sides = list(pad)
     if not any(sides):
-        return x
-    shape = list(x.shape)
+        return y
+    shape = list(y.shape)
     for d in range(len(sides) // 2):
         before, behind = sides[2 * d : 2 * d + 2]
         if before or behind:
-            own = axis(x, x.rank - 1 - d)
+            own = axis(y, y.rank - 1 - d)
             shape[own - 1] += before + behind
-    while x.rank * 2 > 2 and len(sides) > 2 and sides[-2:] == [0, 0]:
+    while y.rank * 2 > 2 and len(sides) > 2 and sides[-2:] == [0, 0]:
         sides = sides[:-2]
     given = {"pad": sides} | ({"mode": mode} if mode != "constant" else {})
     given |= {"value": value} if value else {}
-    return c.view(x, x.axes, shape, "Pad", **given)
+    return c.view(y, y.axes, shape, "Pad", **given)
 
 
 TABLE: dict[str, Any] = {

@@ -55,7 +55,7 @@ def _product(c: Context, x: Sym, matrix: Sym, bias: Any) -> Sym:
 def convolution(rank: int, *, transposed: bool = False) -> Any:
     """Return what converts a convolution."""
     kind = f"Conv{'Transpose' if transposed else ''}{rank}d"
-    names = ("stride", "padding", "dilation", "groups")
+    names: tuple[str, ...] = ("stride", "padding", "dilation", "groups")
     if transposed:
         names = ("stride", "padding", "output_padding", "groups", "dilation")
 
@@ -119,7 +119,11 @@ def layer_norm(
 
 
 def rms_norm(
-    c: Context, input: Any, normalized_shape: Any, weight: Any = None, eps: Any = None
+    c: Context,
+    input: Any,  # noqa: A002  as in torch's function
+    normalized_shape: Any,
+    weight: Any = None,
+    eps: Any = None,
 ) -> Any:
     """Convert `rms_norm`."""
     sizes = list(normalized_shape)

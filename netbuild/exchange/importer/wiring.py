@@ -39,9 +39,8 @@ class _Wiring:
         self.nodes = {node.path: node for node in network.nodes}
         self.passed: dict[Value, Value | None] = {}
         self.calls: dict[str, _Call] = {}
-        self.gaps: dict[str, str] = {}
-        self._find_calls()
         self.tree = boxes(network)
+        self._find_calls()
         self.readers: dict[Value, list[str]] = {}
         for node in network.nodes:
             for _, value in self.reads(node):
@@ -91,18 +90,18 @@ class _Wiring:
             if stack.reuses is None or any(stack.path.startswith(f"{p}.") for p in self.calls):
                 continue
             first, again = self._inside(stack.reuses), self._inside(stack.path)
+            whole = self._is_whole(stack.reuses, first) and self._is_whole(stack.path, again)
             same = stack.path.rpartition(".")[0] == stack.reuses.rpartition(".")[0]
-            types = [node.type for node in first] == [node.type for node in again]
-            if same and types and first:
-                pairs: dict[Value, Value] = {}
-                for one, other in zip(first, again, strict=True):
-                    names = dict(other.inputs)
-                    pairs |= {value: names[name] for name, value in one.inputs if name in names}
-                    ports = {*one.outputs, *other.outputs} or {_first(one)}
-                    pairs |= {Value(one.path, p): Value(other.path, p) for p in ports}
+            pairs = _pairs(first, again) if same and whole else None
+            if pairs is not None:
                 self.calls[stack.path] = _Call(stack.reuses, pairs)
-            elif not all(map(is_stateless, again)):
-                self.gaps[stack.path] = f"it is {stack.reuses}, called again in another way"
+
+    def _is_whole(self, path: str, nodes: Sequence[Node]) -> bool:
+        """Whether a stack is still there, with these nodes and no others."""
+        box: Box | Node | None = self.tree
+        for name in path.split("."):
+            box = box.children.get(name) if isinstance(box, Box) else None
+        return isinstance(box, Box) and {n.path for n in box.nodes()} == {n.path for n in nodes}
 
     def _inside(self, path: str) -> list[Node]:
         return [node for node in self.network.nodes if node.path.startswith(f"{path}.")]
@@ -182,10 +181,8 @@ class _Wiring:
         ]
         outputs = self._outputs(box, gives, members, named)
         reads = tuple((own, self._ref(value, around, inputs)) for value, own in named.items())
-        gap = self.gaps.get(box.path)
-        notes = (f"gap: {box.path}: {gap}",) if gap else ()
         made = Group(box.name, box.type, tuple(named.values()), members, outputs, reads)
-        return made._replace(notes=notes, notes_below=tuple(box.notes), path=box.path)
+        return made._replace(notes_below=tuple(box.notes), path=box.path)
 
     def _again(self, box: Box, call: _Call, around: Box, inputs: Mapping[Value, str]) -> Leaf:
         """Return the `Reuse` of a stack that ran before."""
@@ -285,6 +282,22 @@ class _Wiring:
             if isinstance(child, Box):
                 self._known_above[child.path] = [(box, name), *self._known_above[box.path]]
                 self._walk_above(child)
+
+
+def _pairs(first: Sequence[Node], again: Sequence[Node]) -> dict[Value, Value] | None:
+    """Return the values of a second call by those of the first; None if the calls differ."""
+    if not first or [node.type for node in first] != [node.type for node in again]:
+        return None
+    pairs: dict[Value, Value] = {}
+    for one, other in zip(first, again, strict=True):
+        if [name for name, _ in one.inputs] != [name for name, _ in other.inputs]:
+            return None
+        ports = {*one.outputs, *other.outputs} or {_first(one)}
+        found = [(Value(one.path, p), Value(other.path, p)) for p in ports]
+        found += [(v, w) for (_, v), (_, w) in zip(one.inputs, other.inputs, strict=True)]
+        if any(pairs.setdefault(v, w) != w for v, w in found):
+            return None
+    return pairs
 
 
 def _first(node: Node) -> str:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 CONFIGS = ROOT / "configs"
 #: The most lines of a network, and its lines when each layer is written out.
 SHORT = {
-    "resnet18": (35, 85),
-    "densenet121": (40, 450),
-    "mobilenet_v2": (40, 130),
-    "vit_b_16": (30, 110),
+    "resnet18": (32, 75),
+    "densenet121": (38, 450),
+    "mobilenet_v2": (38, 130),
+    "vit_b_16": (27, 95),
 }
 QUICK = ("lenet", "seq2seq", "siamese", "unet", "lstm", "multitask", "vae")
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import netbuild
-from netbuild.cli import Commands
+from netbuild.cli import app
 from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange.importer import imported as comparison
 from netbuild.exchange.importer.targets import module_of, samples
@@ -52,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> tuple[int, str, str]:
     """Return the exit code, the output and the errors of `netbuild import arguments…`."""
-    found = CliRunner().invoke(Commands()["import"], arguments)
+    found = CliRunner().invoke(app, ["import", *arguments])
     return found.exit_code, found.stdout, found.stderr
 
 

@@ -50,35 +50,78 @@ def networks(draw: st.DrawFn) -> Network:
     return Network("Net", {"x": Tensor((4,))}, tuple(nodes), outputs, stacks)
 
 
+@st.composite
+def called_again(draw: st.DrawFn) -> Network:
+    """Draw a network that runs one of its stacks once more, on other values."""
+    network = draw(networks())
+    first = [node for node in network.nodes if node.path.startswith("a.")]
+    values = [X, *(Value(node.path, OUTPUT) for node in network.nodes)]
+    if not first or any(node.reuses for node in network.nodes):
+        return network
+    inside = {Value(node.path, OUTPUT) for node in first}
+    outside = dict.fromkeys(v for node in first for _, v in node.inputs if v not in inside)
+    read = {value: draw(st.sampled_from(values)) for value in outside}
+    read |= {v: Value(f"again.{v.path.removeprefix('a.')}", OUTPUT) for v in inside}
+    again = [
+        Node(
+            f"again.{node.path.removeprefix('a.')}",
+            node.type,
+            node.arguments,
+            tuple((name, read[value]) for name, value in node.inputs),
+            reuses=node.path if node.type in ("Linear", "LayerNorm", "ReLU") else None,
+        )
+        for node in first
+    ]
+    ends = (values[-1], Value(again[-1].path, OUTPUT))
+    end = Node("end", "Add", {}, tuple(("input", value) for value in ends))
+    stacks = {**network.stacks, "again": Stack("again", "Block", "a")}
+    nodes = (*network.nodes, *again, end)
+    return network._replace(nodes=nodes, stacks=stacks, outputs={OUTPUT: Value("end", OUTPUT)})
+
+
 def computed(
-    nodes: Iterable[tuple[str, str, Sequence[Value]]],
+    nodes: Iterable[tuple[str, str, str, Sequence[Value]]],
     outputs: Mapping[str, Value],
     inputs: Iterable[str],
 ) -> dict[str, object]:
     """Return what each output computes, as a term. A layer with weights is known by its path."""
     known: dict[Value, object] = {Value("", name): "x" for name in inputs}
-    for path, type_, reads in nodes:
+    for path, owner, type_, reads in nodes:
         terms: list[object] = [known[value] for value in reads]
         if type_ in ("Add", "Maximum"):
             terms.sort(key=repr)
-        own = path if type_ in ("Linear", "LayerNorm") else ""
+        own = owner if type_ in ("Linear", "LayerNorm") else ""
         known[Value(path, OUTPUT)] = hash((type_, own, *terms))
     return {name: known[value] for name, value in outputs.items()}
 
 
-@examples(60, least=25)
-@given(networks())
-def test_a_network_computes_the_same(network: Network) -> None:
-    """The config has the names of the weights and computes the same, unless it tells a gap."""
+def check(network: Network) -> None:
+    """Assert that the config has all weights and computes the same, unless it tells a gap."""
     made = config_of(network)
+    owners = {node.path: node.reuses or node.path for node in network.nodes}
     wanted = computed(
-        [(n.path, n.type, [v for _, v in n.inputs]) for n in network.nodes], network.outputs, ["x"]
+        [(n.path, owners[n.path], n.type, [v for _, v in n.inputs]) for n in network.nodes],
+        network.outputs,
+        ["x"],
     )
     for text in (made.text, plain_text(network)):
         graph = graph_of(text)
         assert graph.block is not None, text
         if made.gaps:
-            assert len(graph.rows) == len(network.nodes)
             continue
-        rows = [(row.path, row.type, row.sources) for row in graph.rows]
+        rows = [(row.path, row.reuses or row.path, row.type, row.sources) for row in graph.rows]
         assert computed(rows, results(graph), graph.block.inputs) == wanted, text
+
+
+@examples(60, least=25)
+@given(networks())
+def test_a_network_computes_the_same(network: Network) -> None:
+    """The config of any network computes what the network computes."""
+    check(network)
+
+
+@examples(40, least=15)
+@given(called_again())
+def test_a_stack_that_runs_again(network: Network) -> None:
+    """The config of a network that runs a stack twice computes what the network computes."""
+    check(network)

@@ -20,9 +20,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import get_args
 
-from netbuild.exchange.export import Format
+from benchmarks.startup import pairs, show
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "deploy.md"
@@ -71,8 +70,37 @@ def _cell(told: dict[str, object], file: Path) -> str:
     if not isinstance(differences, dict) or not differences:
         return f"names equal; run; {told['draws']} draws noise"
     values = ", ".join(f"{value:.0e}" if value else "0" for value in differences.values())
-    noise = "; noise as input" if told["noise"] else ""
+    noise = f"; without the noise of {told['draws']}" if told["draws"] else ""
+    noise = "; noise as input" if told["noise"] else noise
     return f"names equal; {values}{noise}"
+
+
+#: LeNet as `configs/lenet.yaml` has it, written by torch alone.
+_ALONE = """
+import sys, torch
+from torch import nn
+net = nn.Sequential(
+    nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5),
+    nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(),
+    nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+)
+torch.onnx.export(
+    net.eval(), (torch.randn(2, 1, 28, 28),), sys.argv[1], dynamo=True, verbose=False,
+    input_names=["input"], output_names=["output"], dynamic_shapes=({0: "batch"},),
+)
+"""
+
+
+def timed(runs: int) -> None:
+    """Print the processor time of an export against torch's own, as whole processes in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        alone = [sys.executable, "-c", _ALONE, f"{folder}/alone.onnx"]
+        net = [f"{folder}/net.onnx", "--overwrite"]
+        ours = [sys.executable, "-m", "netbuild", "export", "configs/lenet.yaml", "-o", *net]
+        found = pairs(ours, alone, runs)
+    show("netbuild export, s", [one for one, _ in found])
+    show("torch.onnx.export alone, s", [other for _, other in found])
+    show("ratio", [one / other for one, other in found])
 
 
 def main() -> None:
@@ -81,13 +109,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=(), help="the names of networks")
     parser.add_argument("--torchvision", action="store_true", help="those of torchvision, too")
     parser.add_argument("--write", action="store_true", help="write the table into docs/deploy.md")
+    parser.add_argument("--time", type=int, metavar="RUNS", help="time LeNet, in so many pairs")
     options = parser.parse_args()
+    if options.time:
+        timed(options.time)
+        return
     files = sorted((ROOT / "configs").glob("*.yaml"))
     if options.torchvision:
         files += sorted((ROOT / "configs" / "torchvision").glob("*.yaml"))
-    kinds = [kind for kind in FORMATS if kind in get_args(Format)]
-    heads = " | ".join(FORMATS[kind] for kind in kinds)
-    lines = [f"| network | {heads} |", "|---" * (len(kinds) + 1) + "|"]
+    kinds = [*FORMATS]
+    lines = [f"| network | {' | '.join(FORMATS.values())} |", "|---" * (len(kinds) + 1) + "|"]
     print("\n".join(lines), flush=True)
     for file in files:
         name = str(file.relative_to(ROOT / "configs").with_suffix(""))

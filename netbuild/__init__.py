@@ -4,7 +4,8 @@ The public surface: `load` and `trace` a config, `build` its module, `train` it.
 those that programs may catch: `netbuild.diagnostics.exceptions` shows their tree. Plug-ins derive
 from `Layer`, `Operation`, `Loss`, `Optimizer`, `Scheduler`, `Dataset` and `Augmentation`.
 
-Each name is imported when it is first used. Only `build`, `export` and `train` import torch.
+Each name is imported when it is first used. Only `build`, `export`, `from_module` and `train`
+import torch.
 """
 
 from importlib import import_module
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.exceptions import (
         ConfigError,
         ExportError,
+        ImportedError,
         InputError,
         Interrupted,
         NetbuildError,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from netbuild.exchange.export import export
+    from netbuild.exchange.importer.imported import from_module
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.runs.folder import Run
@@ -53,6 +56,7 @@ __all__ = [
     "Diagnostic",
     "ExportError",
     "Graph",
+    "ImportedError",
     "InputError",
     "Interrupted",
     "Layer",
@@ -70,6 +74,7 @@ __all__ = [
     "WeightsError",
     "build",
     "export",
+    "from_module",
     "load",
     "trace",
     "train",
@@ -85,6 +90,7 @@ _HOMES = {
     "Diagnostic": "diagnostics.diagnostic",
     "ExportError": "diagnostics.exceptions",
     "Graph": "graph.graph",
+    "ImportedError": "diagnostics.exceptions",
     "InputError": "diagnostics.exceptions",
     "Interrupted": "diagnostics.exceptions",
     "Layer": "components.layers.layer",
@@ -102,6 +108,7 @@ _HOMES = {
     "WeightsError": "diagnostics.exceptions",
     "build": "builder.module",
     "export": "exchange.export",
+    "from_module": "exchange.importer.imported",
     "load": "config.load",
     "trace": "checks.trace",
     "train": "training.session",

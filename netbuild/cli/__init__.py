@@ -33,6 +33,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "predict": "predict",
     "export": "export",
+    "import": "import_",
     "runs": "runs",
     "new": "new",
     **dict.fromkeys(
@@ -58,7 +59,7 @@ class Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         module = import_module(f"netbuild.cli.{COMMANDS[name]}")
         alone = typer.Typer(**_SETTINGS, add_completion=False)
-        alone.command()(getattr(module, name))
+        alone.command(name)(getattr(module, "import_" if name == "import" else name))
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:

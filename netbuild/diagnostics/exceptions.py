@@ -81,6 +81,10 @@ class ExportError(NetbuildError, RuntimeError):
     """A network cannot be exported, or the exported file differs from it. One sentence."""
 
 
+class ImportedError(NetbuildError, RuntimeError):
+    """A network cannot be read, or its config differs from it. One sentence."""
+
+
 class WeightsError(NetbuildError, ValueError):
     """A file does not hold tensors by name. The message says what the file holds."""
 

@@ -60,9 +60,8 @@ def export(  # noqa: PLR0913  the options of a command
 ) -> Exported:
     """Write the network of a run, or of a config, in another format, and compare the file with it.
 
-    The file is written beside its place. A runtime of the format runs it for random batches of 1, 2
-    and 5 samples: onnxruntime, or torch. If an output differs from the network in evaluation by
-    more than 1e-4 of its largest value, the file is not kept.
+    A runtime of the format runs the file for random batches of 1, 2 and 5 samples. If an output
+    differs from the network by more than 1e-4 of its largest value, the file is not kept.
 
     Args:
         place: the folder of a run, or a config.
@@ -70,15 +69,13 @@ def export(  # noqa: PLR0913  the options of a command
             weights; `safetensors`, the weights alone.
         path: the file that is written.
         checkpoint: `best` or `last`, of a run.
-        weights: a file of weights in place of the checkpoint. A config has its
-            first weights without it.
+        weights: a file of weights in place of the checkpoint, or of a config's first weights.
         batch: the only size of a batch that the file takes; None for any size.
         include: parts of a prediction within the file: `normalize`, `softmax`.
         opset: the version of ONNX's operators; None for torch's default.
         verify: whether the file is compared.
         noise_as_input: whether the noise that the network draws becomes further inputs.
-        quantize: `int8` gives a file of ONNX weights of 8 bits, and measures on the validation
-            samples what they cost.
+        quantize: `int8` gives ONNX weights of 8 bits, and measures what they cost.
         train: whether Python source also trains the network as the config does.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from netbuild.training.data.loading import Data
     from netbuild.training.parallel.distributed import World
     from netbuild.training.progress import Progress
+
+    _Call: TypeAlias = Callable[..., Any] | None
 
 
 def train(
@@ -171,8 +173,7 @@ def evaluate(
     `split` is `validation`, `test`, `train` or another split of the source. The names of what is
     measured begin with it: `test_loss`; those of the validation begin with `val`. `set` changes
     the config of the run, such as `data.Csv.file=new.csv`. `warn` gets a sentence for each input
-    whose samples lie far from those that have trained. `forward` computes the outputs in place of
-    the network.
+    whose samples lie far from those that have trained. `forward` replaces the network.
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
@@ -236,14 +237,8 @@ def _expect_unseen(before: Config, after: Config, split: str) -> None:
         raise TrainingError(message)
 
 
-def _validated(
-    trainer: Trainer,
-    split: str,
-    warn: Callable[[str], object] | None,
-    forward: Callable[..., Any] | None = None,
-) -> dict[str, Any]:
-    if forward:
-        trainer.learner.validation = forward
+def _validated(trainer: Trainer, split: str, warn: _Call, forward: _Call) -> dict[str, Any]:
+    trainer.learner.validation = forward or trainer.learner.validation
     if warn:
         for note in trainer.notes:
             warn(note)
@@ -254,18 +249,14 @@ def _validated(
 
 
 def _validating(graph: Graph, found: Run | None, split: str) -> Trainer:
-    """Return a trainer that only validates. It does not average weights.
+    """Return a trainer that only validates, on a split. It does not average weights.
 
-    Args:
-        graph: the network, and its config.
-        found: the run of the weights, which has kept what its data told; None without.
-        split: the samples that are measured.
+    `found` is the run of the weights, which has kept what its data told; None without.
     """
-    config = graph.config
-    config = config._replace(train=config.train.model_copy(update={"ema": None}))
-    graph = graph._replace(config=config)
+    train = graph.config.train.model_copy(update={"ema": None})
+    graph = graph._replace(config=graph.config._replace(train=train))
     made = found or (lambda *_: Run(Path()))
-    return _trainer(graph, join(config.train), made, lock=False, split=split)
+    return _trainer(graph, join(train), made, lock=False, split=split)
 
 
 def _trainer(

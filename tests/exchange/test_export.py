@@ -161,7 +161,8 @@ def test_an_exported_file_predicts(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.onnx"
         netbuild.export(run.folder, "onnx", path, include=include)
         predictors.append(Predictor(exported(path)))
-    expected, *told = [[*one.predictions([tmp_path / "x.npy"])] for one in predictors]
+    made: Any = [[*one.predictions([tmp_path / "x.npy"])] for one in predictors]
+    expected, *told = made
     for found in told:
         for one, other in zip(expected, found, strict=True):
             assert one["class"] == other["class"]

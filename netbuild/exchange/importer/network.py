@@ -49,6 +49,8 @@ class Stack(NamedTuple):
     type: str
     #: The path of the first stack that is the same module.
     reuses: str | None = None
+    #: The values that its `forward` takes, by the names of its arguments, if the reader knows them.
+    inputs: Mapping[str, Value] = MappingProxyType({})
 
 
 class Network(NamedTuple):
@@ -60,3 +62,5 @@ class Network(NamedTuple):
     outputs: Mapping[str, Value]
     #: The stacks around the nodes, by path.
     stacks: Mapping[str, Stack] = MappingProxyType({})
+    #: Comments at the head of the config.
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,104 @@
+"""From a module of torch to a network: it runs twice, and its calls become nodes."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from netbuild.diagnostics.exceptions import ImportedError
+from netbuild.exchange.importer.converting import network
+from netbuild.exchange.importer.layouts import Gap
+from netbuild.exchange.importer.lifting import lifted
+from netbuild.exchange.importer.merging import BATCHES, merged
+from netbuild.exchange.importer.recording import record
+from netbuild.exchange.importer.sampling import batch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netbuild.exchange.importer.network import Network
+    from netbuild.exchange.importer.recording import Recording
+
+
+def read(
+    module: nn.Module, inputs: Mapping[str, torch.Tensor] | Sequence[torch.Tensor] | torch.Tensor
+) -> Network:
+    """Return a module as a network. What a config cannot hold is a node with a `gap`.
+
+    Args:
+        module: any module. It stays as it is.
+        inputs: a batch of samples for each input of `forward`, by name or in their order.
+
+    Raises:
+        ImportedError: the module cannot run on the inputs, or its steps depend on their number.
+    """
+    given = named(module, inputs)
+    mode = {one: one.training for one in module.modules()}
+    try:
+        module.eval()
+        two, three = (_recorded(_copy(module), given, size) for size in BATCHES)
+        recorded = merged(two, three, _in_training(module, given))
+        return lifted(network(recorded, module), module)
+    except Gap as gap:
+        raise ImportedError(str(gap)) from gap
+    finally:
+        for one, training in mode.items():
+            one.training = training
+
+
+def _recorded(module: nn.Module, given: Mapping[str, torch.Tensor], size: int) -> Recording:
+    """Return a recording of a batch of random samples.
+
+    Raises:
+        ImportedError: the module does not run on them.
+    """
+    try:
+        return record(module, batch(given, size, seed=size))
+    except ImportedError:
+        raise
+    except Exception as error:
+        first = str(error).strip().split("\n")[0]
+        message = f"the module does not run on the inputs: {type(error).__name__}: {first}"
+        raise ImportedError(message) from error
+
+
+def _in_training(module: nn.Module, given: Mapping[str, torch.Tensor]) -> Recording | None:
+    """Return a recording in training mode, if the module takes a batch of two samples there."""
+    other = _copy(module)
+    if other is module:
+        return None
+    try:
+        return record(other.train(), batch(given, BATCHES[0], seed=BATCHES[0]))
+    except Exception:  # noqa: BLE001  training may ask for what is not given, such as targets
+        return None
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    """Return a copy: some modules keep tensors of a call for the next one."""
+    try:
+        return copy.deepcopy(module)
+    except Exception:  # noqa: BLE001  a module may refuse to be copied for any reason
+        return module
+
+
+def named(
+    module: nn.Module, inputs: Mapping[str, torch.Tensor] | Sequence[torch.Tensor] | torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Return inputs by the names of the arguments of `forward`."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs)
+    listed = [inputs] if isinstance(inputs, torch.Tensor) else list(inputs)
+    names: list[str] = []
+    for one in inspect.signature(module.forward).parameters.values():
+        if one.kind is one.VAR_POSITIONAL:
+            names += [f"{one.name}{number}" for number in range(len(listed) - len(names))]
+        elif one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}:
+            names.append(one.name)
+    if len(names) < len(listed):
+        message = f"forward takes {len(names)} inputs, and {len(listed)} are given"
+        raise ImportedError(message)
+    return dict(zip(names, listed, strict=False))

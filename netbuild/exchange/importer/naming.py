@@ -1,0 +1,94 @@
+"""The names of nodes: those of the module tree, and names for the operations between."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from netbuild.exchange.importer.layouts import Gap
+from netbuild.syntax.names import RESERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from netbuild.exchange.importer.recording import Place
+    from netbuild.graph.value import Value
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+class Names:
+    """Gives each operation a name that no module, parameter or other operation has."""
+
+    def __init__(self, module: nn.Module, places: Mapping[str, Place]) -> None:
+        self._taken = {*places}
+        self._transient: set[str] = set()
+        #: The names of all modules.
+        self.modules: set[str] = set()
+        self._hint: str | None = None
+        for name, one in module.named_modules(remove_duplicate=False):
+            prefix = f"{name}." if name else ""
+            self._taken.add(name)
+            self.modules.add(name)
+            self._taken |= {f"{prefix}{key}" for key in (*one._parameters, *one._buffers)}  # noqa: SLF001
+            self._transient |= {
+                f"{prefix}{key}"
+                for key in one._non_persistent_buffers_set  # noqa: SLF001
+            }
+
+    def persistent(self, name: str) -> bool:
+        """Whether a buffer is in `state_dict()`."""
+        return name not in self._transient
+
+    def take(self, path: str) -> str:
+        """Return the path of a node that has a module, and keep it from others."""
+        self._taken.add(path)
+        return path
+
+    def hint(self, path: str | None) -> None:
+        """Let the next operation have the path of the module that it stands for."""
+        self._hint = path
+
+    def free(self, stack: str, kind: str) -> str:
+        """Return a path in a stack for an operation: `layer1.0.add`, then `layer1.0.add_1`."""
+        if self._hint is not None:
+            path, self._hint = self._hint, None
+            return path
+        name = _SHORT.get(kind, kind.lower().strip("_")) or "step"
+        name = f"{name}_" if name in RESERVED or not _NAME.fullmatch(name) else name
+        prefix = f"{stack}." if stack else ""
+        path, number = f"{prefix}{name}", 0
+        while path in self._taken:
+            number += 1
+            path = f"{prefix}{name}_{number}"
+        self._taken.add(path)
+        return path
+
+    @staticmethod
+    def check(path: str) -> None:
+        """Refuse a name of torch that a config cannot have.
+
+        Raises:
+            Gap: the name is no name of a config.
+        """
+        for part in path.split("."):
+            if not _NAME.fullmatch(part) or part in RESERVED:
+                message = f"its name {part} is no name in a config"
+                raise Gap(message)
+
+    @staticmethod
+    def output(name: str, value: Value, found: Mapping[str, Value]) -> str:
+        """Return the name of a result of the network."""
+        name = name or value.path.rpartition(".")[2] or value.port
+        name = name if not name[:1].isdigit() else f"output{name}"
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name}_{number}"
+        return free
+
+
+#: Names that torch's modules have for something else.
+_SHORT = {"To": "cast", "Linear": "product", "TakeAlongDim": "taken", "RandnLike": "noise"}

@@ -1,0 +1,1 @@
+"""From a file of ONNX to a module of torch, which the import reads as any other module."""

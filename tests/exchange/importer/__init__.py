@@ -1,0 +1,1 @@
+"""Networks that are read, and the configs that are written of them."""

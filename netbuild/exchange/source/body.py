@@ -90,9 +90,12 @@ class Body:
         if step in self.names:  # it is an element of a tuple that was taken apart
             return
         inner = self.inlined(step)
+        read = {step_of(value) for value in step.reads}
+        if len(inner) < sum(one.step in read for one in self.waiting):
+            self.flush()
+            inner = []
         rest = len(self.waiting) - len(inner)
         kept, self.waiting = self.waiting[rest:], self.waiting[:rest]
-        self.flush()
         within = {one.step: one.code for one in kept}
 
         def told(value: Value) -> Code:
@@ -101,12 +104,15 @@ class Body:
 
         depth = max((one.depth for one in kept), default=0)
         if step.kind == "loop":
+            self.flush()
             self.loop(step, told)
             return
         made = self.made(step, told)
         if self.is_typed(step):
             self.known.add(step)
-        if step.count and self.apart(step, made):
+        if step.count and self.is_taken_apart(step):
+            self.flush()
+            self.apart(step, made)
             return
         deeper = step.kind != "item" and not is_arithmetic(step)
         self.waiting.append(Waiting(step, made, depth + deeper))
@@ -147,13 +153,19 @@ class Body:
             return []
         return found
 
-    def apart(self, step: Step, made: Code) -> bool:
-        """Write a tuple that is taken apart, if several of its elements are read."""
+    def items(self, step: Step) -> dict[int, Step]:
+        """Return the elements of a tuple that are read; none if something reads the tuple."""
         readers = [self.steps[n] for n in self.readers.get(step, ()) if n < len(self.steps)]
         items = {one.literals[0]: one for one in readers if one.kind == "item"}
-        if len(items) < 2 or len(items) < len(readers):
-            return False
-        names = []
+        return items if len(items) == len(readers) else {}
+
+    def is_taken_apart(self, step: Step) -> bool:
+        """Whether several elements of a tuple are read, and nothing else."""
+        return len(self.items(step)) > 1
+
+    def apart(self, step: Step, made: Code) -> None:
+        """Write a tuple that is taken apart."""
+        items, names = self.items(step), []
         for number in range(step.count):
             if number in items:
                 name = self.named(variable(items[number].hint), self.places[step])
@@ -163,16 +175,15 @@ class Body:
             else:
                 names.append("_")
         self.lines += lines(made, self.indent, f"{', '.join(names)} = ")
-        return True
 
     def is_typed(self, step: Step) -> bool:
         """Whether mypy knows that a result is a tensor: it comes from functions of torch."""
-        first = next((step_of(value) for value in step.reads), None)
-        if step.kind == "function" and not is_arithmetic(step) and not as_method(step.name):
-            return True
-        if step.kind == "method" or (step.kind == "function" and step.arguments):
-            return first in self.known and isinstance((*step.arguments, 0)[0], Value)
-        return False
+        read = [step_of(value) for value in step.reads]
+        if is_arithmetic(step):
+            return all(source in self.known for source in read)
+        if step.kind == "method" or (step.kind == "function" and as_method(step.name)):
+            return read[0] in self.known and isinstance(step.arguments[0], Value)
+        return step.kind == "function"
 
     def own_length(self, step: Step) -> int:
         """Return about how long a step is without what it reads."""

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.layers.made import Made
-from netbuild.exchange.source.fitting import MISSING, same
+from netbuild.exchange.source.fitting import MISSING
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.text import Argument, Code, Each, Group, Text, flat, literal
+from netbuild.exchange.source.values import same
 from netbuild.graph.row import Block, Row
 from netbuild.syntax.node import List, Map, Node, Scalar
 
@@ -229,7 +230,9 @@ class Constructors:
             values = [one[name] for one in arguments]
             is_decided = name in decided
             node = self.argument(name, values, scope, hints.get(name, ()), decided=is_decided)
-            clear = name in _BY_PLACE and number == len([a for a in found if not a.prefix])
+            clear = (name in _BY_PLACE or type(layer).__name__ == "Unflatten") and number == len(
+                [a for a in found if not a.prefix]
+            )
             alone = len(given) == 1 and name == next(iter(arguments[0]))
             alone = alone and not isinstance(values[0], bool) and name != "dim"
             found.append(Argument(node, "" if clear or alone else f"{name}="))
@@ -259,6 +262,8 @@ class Constructors:
             self.needs.imports.add(f"from torch.nn.utils.parametrizations import {function}")
             fields = type(one.by).model_fields
             given = one.by.arguments(transposed=row.is_transposed)
+            if given.get("dim") == int(row.is_transposed) and function == "spectral_norm":
+                del given["dim"]  # torch finds it by the type of the layer
             keywords = [
                 Argument(literal(value), f"{field}=")
                 for field, value in given.items()

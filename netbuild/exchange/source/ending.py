@@ -76,13 +76,15 @@ class Ending:
         for row in self.rows.values():
             for own in row.weights:
                 kinds.setdefault((row.layer.built_name(), own), set()).add(state_key(row.path, own))
+        whole: dict[str, list[str]] = {}
         for (kind, own), all_ in kinds.items():
             if len(all_) > 2 and all_ <= left and "." not in own:
                 left -= all_
-                made = flat(self.filled(f"module.{own}", initializer))
-                yield "        for module in self.modules():"
-                yield f"            if isinstance(module, {self.needs.class_(kind)}):"
-                yield f"                {made}"
+                whole.setdefault(own, []).append(self.needs.class_(kind))
+        for own, classes in whole.items():
+            yield "        for module in self.modules():"
+            yield f"            if isinstance(module, {' | '.join(classes)}):"
+            yield f"                {flat(self.filled(f'module.{own}', initializer))}"
         rest = [name for name in names if name in left]
         if len(rest) <= 3:
             for name in rest:
@@ -152,7 +154,9 @@ class Ending:
 
     def tensor(self, name: str) -> str:
         """Return the code of a parameter of the network."""
-        return f"self.{name}" if self.is_dotted(name) else f'self.get_parameter("{name}")'
+        path, _, own = name.rpartition(".")
+        dotted = own.isidentifier() and (not path or self.is_dotted(path))
+        return f"self.{name}" if dotted else f'self.get_parameter("{name}")'
 
     def place(self, name: str) -> str:
         """Return the code to which a parameter is assigned."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.text import Code, Text, listed
-from netbuild.exchange.source.values import plain
+from netbuild.exchange.source.values import plain, same
 from netbuild.syntax.expression import evaluate
 
 if TYPE_CHECKING:
@@ -201,6 +201,7 @@ class Scope:
         if not names or not names <= self.names() or not self._fits(text, values):
             return None
         text = re.sub(r"\btrue\b", "True", re.sub(r"\bfalse\b", "False", text))
+        text = re.sub(r"(?<![\w.])([\w.]+) \*\* (-?[\w.]+)", r"\1**\2", text)  # as ruff has it
         return Text(text, 1)
 
     def derive(self, name: str, text: str) -> Text | None:
@@ -276,11 +277,6 @@ class Scope:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[A-Za-z_]\w*", text)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same for torch: 1 and true differ."""
-    return type(one) is type(other) and bool(one == other)
 
 
 def _candidates(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.source.body import Body, live
 from netbuild.exchange.source.constructors import texts
-from netbuild.exchange.source.fitting import MISSING, same
+from netbuild.exchange.source.fitting import MISSING
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.recording import record
 from netbuild.exchange.source.text import Argument, Code, Group, Text, call, lines, literal
-from netbuild.exchange.source.values import Name, plain, step_of
+from netbuild.exchange.source.values import Name, plain, same, step_of
 from netbuild.graph.row import Block, Row
 
 if TYPE_CHECKING:

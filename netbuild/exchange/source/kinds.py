@@ -210,6 +210,8 @@ class Kinds:
         wanted = stack.block.type or (
             class_name(self.graph.config.name) if not stack.path else of_path(stack.path)
         )
+        if not stack.path and wanted in self.graph.config.blocks:
+            wanted += "Network"
         taken = self.taken if stack.block.type else {*self.taken, *self.graph.config.blocks}
         if wanted in taken:
             wanted = next(n for k in range(2, 10_000) if (n := f"{wanted}{k}") not in taken)

@@ -186,7 +186,8 @@ def _signature(member: Member) -> Hashable:
     )
     constant = _constant(layer) if isinstance(layer, Constant) and layer.source else ""
     parametrized = tuple((name, repr(one.by)) for name, one in part.parametrized.items())
-    return (part.type, layer.built_name(), member.module, made, constant, parametrized)
+    axes = tuple(map(len, part.inferred.weights.values()))
+    return (part.type, layer.built_name(), member.module, made, constant, parametrized, axes)
 
 
 def _constant(layer: Constant) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.constant import Constant
 from netbuild.components.layers.operation import Operation
-from netbuild.exchange.source.values import Name, Recorder, Value, step_of
+from netbuild.exchange.source.values import Name, Recorder, Value, same, step_of
 from netbuild.graph.row import Block, Row
 from netbuild.graph.value import OUTPUT, Ref
 
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 
 #: Keywords of functions that a person leaves out, with torch's defaults.
-_DEFAULTS = {"keepdim": False, "largest": True, "sorted": True, "descending": False}
+_DEFAULTS = {
+    "keepdim": False,
+    "largest": True,
+    "sorted": True,
+    "descending": False,
+    "mode": "constant",
+    "value": None,
+}
 
 
 class Recording(NamedTuple):
@@ -189,7 +196,7 @@ class _Stack:
         keywords = {
             name: value
             for name, value in row.arguments.items()
-            if name not in _DEFAULTS or value is not _DEFAULTS[name]
+            if name not in _DEFAULTS or not same(value, _DEFAULTS[name])
         }
         if "dtype" in keywords:
             keywords["dtype"] = Name(f"torch.{keywords['dtype']}")

@@ -253,6 +253,11 @@ def _leaves(x: Any) -> Iterator[Any]:
         yield x
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same for torch: 1 and true differ."""
+    return type(one) is type(other) and bool(one == other)
+
+
 class Name(str):
     """A literal that is written as it is, such as `torch.float32`."""
 

@@ -163,6 +163,18 @@ def _expect_drawn(seed: int) -> None:
         expect_equal(found, python_source(found))
 
 
+def test_the_writer_needs_no_torch() -> None:
+    """A network becomes text without torch."""
+    code = (
+        "import sys, netbuild; from netbuild.exchange.source.writer import python_source; "
+        "from netbuild.checks.trace import trace; "
+        "python_source(trace(netbuild.load('configs/rotary.yaml'))); print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "False\n"
+
+
 @over(sorted(LAYERS))
 def test_defaults_are_torchs(name: str) -> None:
     """Source leaves an argument out where it is the default, so both have the same defaults."""

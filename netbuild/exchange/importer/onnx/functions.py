@@ -56,7 +56,8 @@ def _hard_sigmoid(step: Step, x: torch.Tensor) -> torch.Tensor:
     alpha, beta = step.get("alpha", 0.2), step.get("beta", 0.5)
     if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
         return F.hardsigmoid(x)
-    return (x * alpha + beta).clamp(0.0, 1.0)
+    y: torch.Tensor = (x * alpha + beta).clamp(0.0, 1.0)
+    return y
 
 
 def _flatten(step: Step, x: torch.Tensor) -> torch.Tensor:

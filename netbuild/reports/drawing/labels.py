@@ -104,6 +104,8 @@ def _fields(row: Row) -> Iterator[tuple[str, str]]:
         given = getattr(layer, name, None)
         if name not in layer.model_fields_set or name in _SILENT or given == field.default:
             continue
+        if isinstance(given, Layer):
+            continue  # the name of the layer tells it, as in TransformerEncoder
         if name == "kernel_size":
             sizes: Any = given if isinstance(given, tuple | list) else (given,) * places
             yield "", times(tuple(sizes))
@@ -122,8 +124,6 @@ def _is_told(name: str, given: Any, row: Row) -> bool:
 
 
 def _value(name: str, given: Any) -> str:
-    if isinstance(given, Layer):
-        return type(given).torch_name()
     if isinstance(given, tuple | list) and given and all(isinstance(x, int) for x in given):
         are_sizes = any(word in name for word in ("size", "stride", "shape"))
         return times(tuple(given)) if are_sizes else ", ".join(map(str, given))

@@ -119,3 +119,29 @@ def test_reserved_names() -> None:
     for name in sorted({name for name in dir(modules[0]) if not name.startswith("_")}):
         with pytest.raises(KeyError, match="already exists"):
             nn.Sequential().add_module(name, nn.ReLU())
+
+
+NEVER = (
+    "IPython",
+    "netbuild.reports.showing",
+    "netbuild.reports.drawing",
+    "netbuild.config.worked",
+)
+RUN = "from netbuild.cli import app; app({}, standalone_mode=False)"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        RUN.format(["summary", "configs/lenet.yaml"]),
+        RUN.format(["validate", "configs/lenet.yaml"]),
+        pytest.param("import netbuild.training.session", marks=pytest.mark.slow),
+    ],
+)
+def test_what_shows_itself_is_loaded_when_asked(code: str) -> None:
+    """Commands and a training do not load what notebooks show."""
+    probe = f"import sys\n{code}\nprint('LOADED', [n for n in {NEVER} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED []"

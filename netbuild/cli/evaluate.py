@@ -59,7 +59,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAME",
-            help="The samples that are measured: validation, test, train, or a split of the "
+            help="The samples that are measured: validation, test, train, all, or a split of the "
             "source.",
         ),
     ] = "validation",
@@ -74,6 +74,7 @@ def evaluate(
     netbuild evaluate runs/lenet5
     netbuild evaluate runs/lenet5/2026-01-31T12-00-00 --checkpoint last
     netbuild evaluate runs/lenet5 --split test
+    netbuild evaluate runs/churn --split all --set data.Csv.file=new.csv
     netbuild evaluate configs/lenet.yaml --weights lenet.safetensors
     """
     if weights is None and os.path.isfile(run):  # noqa: PTH113  it never raises
@@ -88,7 +89,7 @@ def evaluate(
         shapes_of(weights)
     with needs_torch("evaluate"):
         from netbuild.config.normalize import measures
-        from netbuild.runs.folder import measured_with
+        from netbuild.runs.exported import measured_with
         from netbuild.training import evaluation
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:

@@ -217,6 +217,7 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         return
     _expect_files(inputs, stack, seed, None if format else path)
     with needs_torch("predict"):
+        from netbuild.training.data.distribution import FAR
         from netbuild.training.prediction.predict import Predictor
     with reported_faults(), reported_failures(run):
         predictor = Predictor(_trained(run, which, file), top=top, raw=raw)
@@ -227,7 +228,7 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         elif (first := next(told, None)) is not None:
             write(chain([first], told), predictor.place, path, format or ending(path))
         for sentence in predictor.watch.sentences():
-            warn_of_input(sentence)
+            warn_of_input(f"{FAR}: {sentence}")
     faults.leave(predictor.notices)
 
 

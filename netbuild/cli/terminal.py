@@ -44,9 +44,8 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 
 def warn_of_input(sentence: str) -> None:
-    """Say on standard error that samples lie far from those of the training."""
-    said = "these samples lie far from those that have trained the network"
-    say(f"netbuild: warning: {said}: {sentence}", err=True)
+    """Say on standard error what is strange about samples."""
+    say(f"netbuild: warning: {sentence}", err=True)
 
 
 def console(*, stderr: bool = False, file: io.TextIOBase | None = None) -> Console:

@@ -87,8 +87,8 @@ def loads(
 
     Paths in the text start from the folder of `name`, which is the current one without it.
 
-    >>> loads("{input: [4], layers: [Linear: 3]}").name
-    'net'
+    >>> loads("{name: small, input: [4], layers: [Linear: 3]}").input
+    Tensor(shape=(4,), dtype='float32')
 
     Raises:
         ConfigError: the config has faults; `.diagnostics` holds all of them.

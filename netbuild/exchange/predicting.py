@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,13 @@ import torch
 
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
-from netbuild.components.datasets.errors import DataError
-from netbuild.config.load import read
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange import onnx_file
-from netbuild.syntax.parser import from_bytes
+from netbuild.runs.exported import Exported
 from netbuild.training.prediction.trained import Trained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from netbuild.config.config import Config
     from netbuild.graph.graph import Graph
@@ -30,15 +27,15 @@ def exported(path: str | Path) -> Trained:
     Raises:
         ConfigError: the config in the file has faults.
         ExportError: onnxruntime does not take the file, or another program has written it.
+        TrainingError: what the file tells of its run was changed.
     """
     path = Path(path)
     run, about = onnx_file.load_with_texts(path)
     if "config" not in about:
         message = f"{path} has no config of netbuild: only files of netbuild export can predict"
         raise ExportError(message)
-    kept = _values(path, about, "data")
-    config = read(from_bytes(f"{path}: config", about["config"].encode())).starting_from()
-    config = _with_kept(path, config, kept.get("source"))
+    told = Exported(path, about)
+    config = told.with_kept(told.config())
     graph = trace(config._replace(data=None))
     included = about.get("included", "").split(",")
 
@@ -49,29 +46,11 @@ def exported(path: str | Path) -> Trained:
     if "normalize" in included:
         preparation = config.preparation.model_copy(update={"normalize": False})
         config = config._replace(preparation=preparation)
-    classes = _values(path, about, "classes")
-    names = tuple(map(str, classes)) if isinstance(classes, list) else None
     scores = _shares(config, graph) if "softmax" in included else None
-    inputs = kept.get("inputs")
+    inputs = told.kept.get("inputs")
     watched = inputs if isinstance(inputs, dict) else None
-    return Trained(path, config, graph, torch.device("cpu"), forward, None, names, watched, scores)
-
-
-def _values(path: Path, about: Mapping[str, str], name: str) -> Any:
-    """Return values of JSON that a file tells; an empty mapping without."""
-    try:
-        return json.loads(about.get(name, "{}"))
-    except (ValueError, RecursionError) as error:
-        raise ExportError(f"{path} was changed: its {name} is not JSON") from error
-
-
-def _with_kept(path: Path, config: Config, kept: Any) -> Config:
-    if config.data is None or not isinstance(kept, dict):
-        return config
-    try:
-        return config._replace(data=config.data.with_kept(kept))
-    except DataError as error:
-        raise ExportError(f"{path} was changed: {error}") from error
+    cpu = torch.device("cpu")
+    return Trained(path, config, graph, cpu, forward, None, told.classes, watched, scores)
 
 
 def _shares(config: Config, graph: Graph) -> Callable[[Any], torch.Tensor]:

@@ -16,11 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.files import opened, read, real
-from netbuild.components.safetensors import read_texts
+from netbuild.components.files import read, real
 from netbuild.config.load import load
-from netbuild.config.load import read as read_config
-from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.above import above
 from netbuild.diagnostics.escapes import one_line
@@ -29,7 +26,6 @@ from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
 from netbuild.runs.numbers import finite
 from netbuild.runs.records import best_of, read_metrics
-from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,7 +98,7 @@ class Run:
         Raises:
             TrainingError: the file was changed.
         """
-        path = self.folder / layout.DATA
+        path = self._data
         try:
             values = json.loads(read(path, _MOST)) if path.exists() else {}
         except (OSError, ValueError, RecursionError) as error:
@@ -112,6 +108,11 @@ class Run:
             message = f"{path} cannot be read: it is not an object"
             raise TrainingError(message)
         return values
+
+    @property
+    def _data(self) -> Path:
+        """The file with what the run keeps of its data."""
+        return self.folder / layout.DATA
 
     @property
     def left_out(self) -> int:
@@ -131,7 +132,7 @@ class Run:
         try:
             source = config.data.with_kept(kept)
         except DataError as error:
-            message = f"{self.folder / layout.DATA} does not fit the data: {error}"
+            message = f"{self._data} does not fit the data: {error}"
             raise TrainingError(message) from error
         return config._replace(data=source)
 
@@ -253,64 +254,6 @@ def expect_room(runs: Path, weights: int) -> None:
 def is_run(folder: Path) -> bool:
     """Whether a folder is the folder of a run."""
     return (folder / layout.RESOLVED).is_file()
-
-
-def measured_with(weights: str | Path) -> Any:
-    """Return the means and deviations of the run that a file of weights lies in; None without."""
-    found = run_with(weights)
-    normalize = found.config().preparation.normalize if found else False
-    return None if normalize is False or measures(normalize) else normalize
-
-
-def run_with(weights: str | Path) -> Run | None:
-    """Return the run that a file of weights lies in, or that it was exported from; None without."""
-    inside = [folder for folder in Path(real(weights)).parents[:3] if is_run(folder)]
-    if inside:
-        return Run(inside[0])
-    told = _told_by(weights)
-    return Exported(Path(weights), told) if "config" in told else None
-
-
-@dataclass(frozen=True, repr=False)
-class Exported(Run):
-    """What a file of weights tells of the run that `netbuild export` has taken it from."""
-
-    told: Mapping[str, str]
-
-    def __repr__(self) -> str:
-        return f"<Exported {self.folder}>"
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What the run keeps of its data."""
-        try:
-            values = json.loads(self.told.get("data", "{}"))
-        except (ValueError, RecursionError) as error:
-            raise TrainingError(f"{self.folder} was changed: its data is not JSON") from error
-        return values if isinstance(values, dict) else {}
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """The names of the classes; None if they have no names."""
-        try:
-            names = json.loads(self.told.get("classes", "null"))
-        except (ValueError, RecursionError):
-            return None
-        return tuple(map(str, names)) if isinstance(names, list) else None
-
-    def config(self, settings: Sequence[str] = ()) -> Config:
-        """Return the config of the run, changed by `settings`."""
-        source = from_bytes(f"{self.folder}: config", self.told["config"].encode())
-        return read_config(source, settings).starting_from()
-
-
-def _told_by(weights: str | Path) -> Mapping[str, str]:
-    """Return the texts in the header of a file of weights; nothing without."""
-    try:
-        with opened(weights) as file:
-            return read_texts(file)
-    except (OSError, ValueError):  # another check says what is wrong with the file
-        return {}
 
 
 def folder_of(run: str | Path | Run) -> Path:

@@ -6,14 +6,17 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netbuild.checks import objective
 from netbuild.checks.trace import trainable
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.normalize import measures, with_measured
 from netbuild.config.pretrained import Pretrained
 from netbuild.diagnostics.exceptions import TrainingError
-from netbuild.runs.folder import Run, find, folder_of, measured_with, run_with
+from netbuild.runs.exported import measured_with, run_with
+from netbuild.runs.folder import Run, find, folder_of
 from netbuild.training.checkpoint import load as load_checkpoint
+from netbuild.training.data.distribution import FAR
 from netbuild.training.errors import data_faults
 from netbuild.training.parallel.distributed import join
 from netbuild.training.session import trainer_of
@@ -35,10 +38,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return the loss, and the metrics, of a run's checkpoint `best` or `last`.
 
-    `split` is `validation`, `test`, `train` or another split of the source. The names of what is
-    measured begin with it: `test_loss`; those of the validation begin with `val`. `set` changes
-    the config of the run, such as `data.Csv.file=new.csv`. `warn` gets a sentence for each input
-    whose samples lie far from those that have trained.
+    `split` is `validation`, `test`, `train`, `all` samples, or another split of the source. The
+    names of what is measured begin with it: `test_loss`; those of the validation begin with `val`.
+    `set` changes the config of the run, such as `data.Csv.file=new.csv`. `warn` gets a sentence for
+    each input whose samples lie far from those that have trained, and for each column of other data
+    with categories that training has not seen.
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
@@ -48,9 +52,14 @@ def evaluate(
     found = find(folder_of(run))
     set = [set] if isinstance(set, str) else set  # noqa: A001
     config = found.config(set)
-    if set:
-        _expect_unseen(found.config(), config, split)
-    return _validated(restored(found, config, checkpoint, split), split, warn)
+    before = found.config()
+    _expect_unseen(before, config, split)
+    trainer = restored(found, config, checkpoint, split)
+    if before.data != config.data:
+        _warn_of_unseen(trainer.graph, warn)
+    elif split == "all":
+        warn("most of these samples have trained the network: give other data, or another split")
+    return _validated(trainer, split, warn)
 
 
 def restored(found: Run, config: Config, checkpoint: str, split: str) -> Trainer:
@@ -88,7 +97,10 @@ def evaluate_weights(
         preparation = preparation.model_copy(update={"normalize": numbers})
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
-    trainer = _validating(graph, run_with(weights), split)
+    found = run_with(weights)
+    trainer = _validating(graph, found, split)
+    if found and found.config().data != config.data:
+        _warn_of_unseen(graph._replace(config=found.with_kept(graph.config)), warn)
     return _validated(trainer, split, warn)
 
 
@@ -112,9 +124,20 @@ def _expect_unseen(before: Config, after: Config, split: str) -> None:
         raise TrainingError(message)
 
 
+def _warn_of_unseen(graph: Graph, warn: Callable[[str], object]) -> None:
+    """Say in which columns other data has categories that training has not seen."""
+    data = graph.config.data
+    assert data is not None
+    with data_faults(graph.config):
+        unseen = data.unseen(objective.wanted(graph.config, graph.outputs))
+    for column, count in unseen.items():
+        values = f"{count:,} value{'s'[: count != 1]}"
+        warn(f"{column} has {values} that training has not seen")
+
+
 def _validated(trainer: Trainer, split: str, warn: Callable[[str], object]) -> dict[str, Any]:
     for note in trainer.notes:
-        warn(note)
+        warn(f"{FAR}: {note}")
     with data_faults(trainer.graph.config):
         measures = trainer.learner.validate(trainer.validation())
     measures.expect_loss("the evaluation" if split != "validation" else "the validation")

@@ -71,7 +71,7 @@ def loaders(path_or_config: str | Path | Config) -> Loaders:
     >>> train, validation = loaders("configs/mlp.yaml")
     >>> (x,), (y,) = next(iter(train))
     >>> tuple(x.shape), tuple(y.shape)
-    ((32, 1, 8, 8), (32,))
+    ((64, 1, 8, 8), (64,))
 
     Raises:
         ConfigError: the config has faults, lacks a section that training needs, or its data cannot

@@ -79,7 +79,7 @@ def train(
         Interrupted: the process received a signal that ends it, such as SIGINT. The state is saved.
     """
     if isinstance(path_or_config, Config) and set:
-        message = "set changes a file that is read: write config.with_({…}), or train a path"
+        message = "set changes a file that is read: give it to netbuild.load, or to config.with_"
         raise TypeError(message)
     if path_or_config is None and resume is None:
         raise TypeError("name a config to train, or a run to resume")

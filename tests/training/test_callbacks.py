@@ -95,7 +95,7 @@ def test_stop_and_resume(tmp_path: Path, at: str) -> None:
 
 
 @pytest.mark.parametrize("at", ["step 5", "epoch 1", "begin"])
-@pytest.mark.parametrize("kind", [RuntimeError, ValueError, OSError, KeyError])
+@pytest.mark.parametrize("kind", [RuntimeError, OSError])
 def test_an_exception_surfaces(tmp_path: Path, at: str, kind: type[Exception]) -> None:
     """The caller gets the very exception. The run goes on from its last checkpoint."""
     error = kind("mine")
@@ -129,7 +129,7 @@ def test_progress_in_a_terminal(
     assert lines[0].split() == [*TITLES]
     assert [line.split()[0] for line in lines[1:]] == ["1/2", "2/2"]
     out = io.StringIO()
-    real = Console(file=out, force_terminal=True, width=80)
+    real = Console(file=out, force_terminal=True, width=80, highlight=False)
     monkeypatch.setattr("rich.console.Console", lambda **_: real)
     train(CONFIG, runs=tmp_path, progress=True)
     assert "2/2" in out.getvalue()

@@ -49,7 +49,7 @@ class Column:
     """A column of a table of text.
 
     `cells` are the texts of the rows. `place` returns the name of a row in a message, such as
-    `line 18`.
+    `line 18`. A message names at most `named` rows, and counts the others.
     """
 
     #: The number of classes that the table itself names.
@@ -64,9 +64,10 @@ class Column:
         place: Callable[[int], str] = lambda row: f"row {row + 1}",
         *,
         shown: bool = True,
+        named: int = 1,
     ) -> None:
         self.name, self.kind, self.cells, self.how, self.place = name, kind, cells, how, place
-        self.shown = shown
+        self.shown, self.named = shown, named
 
     @property
     def dtype(self) -> str:
@@ -192,8 +193,16 @@ class Column:
 
     def _cell(self, rows: Sequence[int]) -> str:
         """Return the words that name the first of some cells."""
-        cell = f"{brief(self.cells[rows[0]])!r}" if self.shown else "wrong"
-        return f"{self.name} is {cell} in {self.place(rows[0])}{and_more(len(rows))}"
+        cells = [f"{brief(self.cells[r])!r}" if self.shown else "wrong" for r in rows[: self.named]]
+        return f"{self.name} is {self.at(rows, [f'{cell} in ' for cell in cells])}"
+
+    def at(self, rows: Sequence[int], before: Sequence[str] = ()) -> str:
+        """Return the places of the first of some rows, each behind a text, and how many more."""
+        texts = before or [""] * self.named
+        told = [f"{text}{self.place(row)}" for text, row in zip(texts, rows, strict=False)]
+        *others, last = told
+        listed = f"{', '.join(others)} and {last}" if others else last
+        return f"{listed}{and_more(len(rows) - len(others))}"
 
     def dates(self) -> list[datetime | None]:
         """Return the date of each row; None in a gap.

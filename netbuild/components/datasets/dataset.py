@@ -200,6 +200,14 @@ class Dataset(Component):
         """
         return None
 
+    def unseen(self, wanted: Sample) -> Mapping[str, int]:
+        """Return how many values of each column are categories that training has not seen.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return {}
+
     def kept(self) -> Mapping[str, Any] | None:
         """Return what a run keeps of the source, as values of JSON; None if there is nothing.
 

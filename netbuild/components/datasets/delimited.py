@@ -188,6 +188,10 @@ class Csv(WindowedSource):
         plan = self.plan(table.columns, rows)
         return self.in_windows(self.rows_of(plan, rows), table.columns, plan, wanted)
 
+    def unseen(self, wanted: Sample) -> Mapping[str, int]:
+        columns = self._table(None).columns if has_file(self.file) else None
+        return {} if columns is None else self.unseen_of(self.plan(columns, self.of_rows(wanted)))
+
     def of_its_file(self, wanted: Sample) -> Dataset:
         """Return the source with what all rows of its file tell.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from netbuild.components.datasets.cells import are_digits_of_dates
-from netbuild.components.datasets.column import PARTS, Column, and_more, brief
+from netbuild.components.datasets.column import PARTS, Column, brief
 from netbuild.components.datasets.conversion import input_values
 from netbuild.components.datasets.dataset import Bounds, DataError
 from netbuild.components.tensor import Tensor
@@ -130,8 +130,7 @@ _BOUNDS = {
 
 def lacking(name: str, column: Column, field: str) -> DataError:
     """Return the fault of a column that lacks values; `field` is what to write."""
-    row = column.gaps[0]
-    message = f"{name} has no value in {column.place(row)}{and_more(len(column.gaps))}"
+    message = f"{name} has no value in {column.at(column.gaps)}"
     help_ = f"write {field}, or missing: drop to leave such rows out"
     return DataError(message, "file", help_)
 

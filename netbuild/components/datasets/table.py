@@ -306,6 +306,19 @@ class TableSource(Dataset):
         counted = self.class_count(name, column) if labels is None else len(labels)
         return target_values(array, target, counted, column.name, place)
 
+    def unseen_of(self, plan: Plan) -> dict[str, int]:
+        """Return how many values of each column are categories that training has not seen."""
+        found: dict[str, int] = {}
+        for feature in (feature for of_input in plan.features for feature in of_input):
+            if isinstance(feature, TokenFeature) or feature.categories is None:
+                continue
+            count = int((feature.values(plan.rows) == 0).sum())
+            rows = range(len(feature.column.cells)) if plan.rows is None else plan.rows
+            gaps = {*feature.gaps}
+            count -= sum(row in gaps for row in rows) if gaps else 0
+            found |= {feature.name: count} if count else {}
+        return found
+
     def learned(self, plan: Plan, wanted: Sample, training: Loaded) -> Kept:
         """Return what the training samples tell of a table."""
         import numpy as np

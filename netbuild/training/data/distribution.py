@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.training.data.batches import Inputs
 
+#: What a warning about samples begins with.
+FAR = "these samples lie far from those that have trained the network"
 #: The most samples that are measured, and the most values in them. Of large samples fewer are
 #: measured, and at least the last number.
 MOST_SAMPLES, _MOST_VALUES, _ENOUGH = 4096, 1 << 22, 128

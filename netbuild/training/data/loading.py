@@ -72,8 +72,8 @@ def load(
         graph: the network, and its config.
         world: the processes that share the samples.
         kept: what an existing run has kept of the data. None measures it.
-        split: the samples to evaluate: `validation`, `test`, `train` or a split of the source. None
-            for a training, which validates with `validation`.
+        split: the samples to evaluate: `validation`, `test`, `train`, `all` of the source, or one
+            of its splits. None for a training, which validates with `validation`.
 
     Raises:
         ConfigError: a file is missing, or a sample or a label does not fit.
@@ -135,6 +135,8 @@ def _parts(
         training = splitting.chosen(every, indices.training)
     if split == "train":
         return training, training, ()
+    if split == "all":
+        return every, every, ()
     own = preparation.of_source(split)
     if own is not None or indices is None:
         try:

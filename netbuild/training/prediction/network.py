@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from netbuild.config.load import load
 from netbuild.config.normalize import measures, with_measured
 from netbuild.config.pretrained import Pretrained
-from netbuild.runs.folder import Run, find, measured_with, run_with
+from netbuild.runs.exported import measured_with, run_with
+from netbuild.runs.folder import Run, find
 
 if TYPE_CHECKING:
     from pathlib import Path

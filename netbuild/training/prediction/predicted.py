@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.diagnostics.exceptions import InputError
 from netbuild.runs.folder import folder_of
+from netbuild.training.data.distribution import FAR
 from netbuild.training.prediction.given import inputs_of
 from netbuild.training.prediction.predict import Predictor
 from netbuild.training.prediction.trained import trained
@@ -28,7 +29,7 @@ class Likely(NamedTuple):
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What a network predicts for a sample.
 
@@ -54,10 +55,20 @@ class Prediction:
     series: str | None = None
     step: int | None = None
 
+    def __repr__(self) -> str:
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.repr}
+        shown = {name: v for name, v in values.items() if v is not None and not _is_empty(v)}
+        shown |= {"output": self.output} if self.class_ is None and self.outputs else {}
+        return f"Prediction({', '.join(f'{name}={v!r}' for name, v in shown.items())})"
+
     @property
     def output(self) -> Array:
         """The first output of the network."""
         return next(iter(self.outputs.values()))
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, tuple) and not value
 
 
 def predict(
@@ -100,8 +111,10 @@ def predict(
         if isinstance(told, InputError):
             raise told
         found.append(_typed(told))
-    for sentence in (*predictor.notices, *predictor.watch.sentences()):
+    for sentence in predictor.notices:
         warn(sentence)
+    for sentence in predictor.watch.sentences():
+        warn(f"{FAR}: {sentence}")
     return found
 
 

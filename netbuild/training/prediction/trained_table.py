@@ -8,6 +8,7 @@ import numpy as np
 
 from netbuild.components.datasets.cells import Kind, kind_of
 from netbuild.components.datasets.column import PARTS, Column
+from netbuild.components.datasets.errors import DataError
 from netbuild.components.datasets.feature import Feature, input_array
 from netbuild.components.datasets.fields import Tokens, flat, is_vector
 from netbuild.components.datasets.kept import filled_input
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: What messages call a table that is no file.
 RECORDS = "the table"
+#: The most wrong cells of a column that a message names.
+_NAMED = 10
 #: How missing values of Python, numpy and pandas are written.
 _GAPS = {"nan", "NaT", "<NA>"}
 
@@ -56,17 +59,31 @@ class TrainedTable:
             tuple(self._feature(name, columns, group) for name in flat((group,)))
             for group in kept.inputs
         ]
-        self.left_out = self._left_out([one for some in features for one in some])
-        self.rows = [row for row in range(len(self.lines)) if row not in self.left_out]
+        every = [one for some in features for one in some]
         self.unknown: dict[str, int] = {}
-        chosen = self.rows if self.left_out else None
         self.inputs: tuple[Array, ...] = ()
-        for group, some, x in zip(kept.inputs, features, wanted, strict=True):
-            own = not is_vector(group)
-            array = input_array(some, x, chosen, own=own)
-            if own and some[0].categories is not None:
-                self._count(some[0], array, chosen)
-            self.inputs += (filled_input(array, group, kept),)
+        try:
+            self.left_out = self._left_out(every)
+            self.rows = [row for row in range(len(self.lines)) if row not in self.left_out]
+            chosen = self.rows if self.left_out else None
+            for group, some, x in zip(kept.inputs, features, wanted, strict=True):
+                self._add(group, some, x, chosen)
+        except DataError as error:
+            raise _together(every, error) from error
+
+    def _add(
+        self,
+        group: Group,
+        features: Sequence[AnyFeature],
+        wanted: Tensor,
+        chosen: Sequence[int] | None,
+    ) -> None:
+        """Add an input of the network."""
+        own = not is_vector(group)
+        array = input_array(features, wanted, chosen, own=own)
+        if own and features[0].categories is not None:
+            self._count(features[0], array, chosen)
+        self.inputs += (filled_input(array, group, self.kept),)
 
     def samples(self, place: dict[str, Any]) -> Iterator[InputSample | InputError]:
         """Yield the sample of each row, or the reason why it has none."""
@@ -121,7 +138,7 @@ class TrainedTable:
         how = self.dialect.format
         kind = kind_of(frozenset(cells) - how.missing, how) if cells else Kind("string")
         shown = self.path == RECORDS or is_shown(str(self.path))
-        return Column(name, kind, cells, how, self._place, shown=shown)
+        return Column(name, kind, cells, how, self._place, shown=shown, named=_NAMED)
 
     def _place(self, row: int) -> str:
         return f"line {self.lines[row]}"
@@ -219,6 +236,22 @@ def is_trained(path: Path, source: TableSource, kept: Kept) -> bool:
         raise InputError(f"{path} is empty")
     named = {*needed(kept, header)} <= {*header}
     return named or bool(kept.categories or kept.tokens or getattr(source, "window", None))
+
+
+def _together(features: Sequence[AnyFeature], first: DataError) -> DataError:
+    """Return one error for the wrong cells of all columns, given the first error."""
+    found = [message for message in map(_wrong, features) if message]
+    return DataError("; ".join(dict.fromkeys([*found, *([] if found else [str(first)])])))
+
+
+def _wrong(feature: AnyFeature) -> str:
+    """Return what is wrong with the cells of a column; "" for nothing."""
+    try:
+        feature.check()
+        feature.values(None)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def _first(rows: Rows) -> list[str]:

@@ -43,6 +43,9 @@ def test_as_the_command(run: Run) -> None:
         assert one.probabilities is not None
         assert one.probabilities == pytest.approx(torch.tensor(one.output).softmax(0).numpy())
     assert [one.index for one in found] == [0, 1, 2]
+    (single,) = predict(run, X[0], warn=str)
+    said = f"Prediction(class_={single.class_}, probability={single.probability})"
+    assert repr(single) == said
 
 
 def test_forms_of_arrays(run: Run, tmp_path: Path) -> None:

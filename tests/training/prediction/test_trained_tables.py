@@ -104,7 +104,23 @@ def test_unknown_categories(run: Path, tmp_path: Path, netbuild: Netbuild) -> No
         ((HEADER, "1,2,Oslo,2024-01-01"), " has 4 columns in line 2, but its header has 5"),
         (
             (HEADER, "1,2,Oslo,2024-01-01,no", "x,2,Oslo,2024-01-01,no", "y,2,Oslo,2024-01-01,no"),
-            ": age is 'x' in line 3, and in 1 more row, and must be a number",
+            ": age is 'x' in line 3 and 'y' in line 4, and must be a number",
+        ),
+        (
+            (HEADER, "x,2,Oslo,soon,no", "3,,Oslo,,no", "4,z,Oslo,later,no", "5,,Oslo,soon,no"),
+            (
+                ": age is 'x' in line 2, and must be a number; income is 'z' in line 4, and must "
+                "be a number; joined is 'soon' in line 2, 'later' in line 4 and 'soon' in line "
+                "5, and must be a date"
+            ),
+        ),
+        (
+            (HEADER, *(f"{letter},2,Oslo,2024-01-01,no" for letter in "abcdefghijkl")),
+            (
+                ": age is 'a' in line 2, 'b' in line 3, 'c' in line 4, 'd' in line 5, 'e' in "
+                "line 6, 'f' in line 7, 'g' in line 8, 'h' in line 9, 'i' in line 10 and 'j' in "
+                "line 11, and in 2 more rows, and must be a number"
+            ),
         ),
         ((HEADER, "1,2,Oslo,soon,no"), ": joined is 'soon' in line 2, and must be a date"),
         ((HEADER, "1,2,Oslo,,no"), ": joined.month has no value in line 2"),
@@ -135,10 +151,34 @@ def test_another_file_is_evaluated(run: Path, tmp_path: Path) -> None:
     rows = [row.replace("Oslo", "Lima") for row in ROWS if "Rome" not in row]
     (tmp_path / "x.csv").write_text("\n".join([HEADER, *rows]))
     setting = f"data.Csv.file={tmp_path}/x.csv"
-    measured = training.evaluate(run, set=[setting, "data.validation=0.9"])
+    measured = training.evaluate(run, set=[setting, "data.validation=0.9"], warn=str)
     told = predict(run, tmp_path / "x.csv")
     right = [one["name"] == row.rpartition(",")[2] for one, row in zip(told, rows, strict=True)]
     assert measured["val_accuracy"] == pytest.approx(sum(right) / len(right), abs=0.15)
+
+
+def test_all_of_another_file(run: Path, tmp_path: Path, netbuild: Netbuild) -> None:
+    """`--split all` measures each row of another file, and tells of unknown categories."""
+    rows = [row.replace("Oslo", "Lima") for row in ROWS]
+    (tmp_path / "x.csv").write_text("\n".join([HEADER, *rows]))
+    count = sum("Lima" in row for row in rows)
+    setting = f"data.Csv.file={tmp_path}/x.csv"
+    said: list[str] = []
+    measured = training.evaluate(run, split="all", set=setting, warn=said.append)
+    right = [
+        one["name"] == row.rpartition(",")[2]
+        for one, row in zip(predict(run, tmp_path / "x.csv"), rows, strict=True)
+    ]
+    assert measured["all_accuracy"] == pytest.approx(sum(right) / len(rows))
+    warning = f"city has {count} values that training has not seen"
+    assert said == [warning]
+    done = netbuild("evaluate", str(run), "--split", "all", "--set", setting)
+    assert done.stderr == f"netbuild: warning: {warning}\n"
+    own: list[str] = []
+    training.evaluate(run, split="all", warn=own.append)
+    assert own == [
+        "most of these samples have trained the network: give other data, or another split"
+    ]
 
 
 def test_columns_of_a_data_set_by_name(tmp_path: Path) -> None:

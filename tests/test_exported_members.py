@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 from netbuild.exchange.importer.context import Unread
 from netbuild.exchange.importer.layouts import Gap
+from netbuild.exchange.importer.template import NoTemplateError
 from tests import ROOT
 
 #: What a component raises, and netbuild turns into a fault; what an import turns into a comment.
-SIGNALS = {netbuild.ShapeError, PartError, netbuild.DataError, Gap, Unread}
+SIGNALS = {netbuild.ShapeError, PartError, netbuild.DataError, Gap, NoTemplateError, Unread}
 
 HEAVY = {"torch", "numpy", "pydantic", "sklearn", "safetensors"}
 

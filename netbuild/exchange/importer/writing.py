@@ -334,8 +334,10 @@ def key(name: str) -> str:
 
 
 def _wrapped(note: str) -> list[str]:
+    """Return the lines of a comment. The lines of a gap are indented: so it stays one gap."""
+    indent = "  " if note.startswith("gap: ") else ""
     return textwrap.wrap(
-        note, 96, break_long_words=False, break_on_hyphens=False, subsequent_indent="  "
+        note, 96, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent
     )
 
 
@@ -348,7 +350,7 @@ def config(
 ) -> str:
     """Return the text of a config."""
     writer = Writer({block.name: tuple(block.params) for block in blocks})
-    lines = [f"# {line}" for note in network.notes for line in textwrap.wrap(note, 98)]
+    lines = [f"# {line}" for note in network.notes for line in _wrapped(note)]
     lines += [f"name: {written(name)}", *_inputs(root, network.inputs)]
     if variables:
         lines.append(f"vars: {written(dict(variables))}")

@@ -18,6 +18,8 @@ from tests.exchange.importer.networks import graph_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from netbuild.graph.row import Row
+
 STACKS = ("", "a", "b", "a.c", "body.0", "body.1", "body.2")
 CLASSES = {"a": "Block", "b": "Block", "body.0": "Part", "body.1": "Part", "body.2": "Part"}
 READS = {"Linear": 1, "LayerNorm": 1, "ReLU": 1, "Add": 2, "Maximum": 2}
@@ -86,13 +88,19 @@ def computed(
 ) -> dict[str, object]:
     """Return what each output computes, as a term. A layer with weights is known by its path."""
     known: dict[Value, object] = {Value("", name): "x" for name in inputs}
-    for path, owner, type_, reads in nodes:
+    for path, owned, type_, reads in nodes:
         terms: list[object] = [known[value] for value in reads]
         if type_ in ("Add", "Maximum"):
             terms.sort(key=repr)
-        own = owner if type_ in ("Linear", "LayerNorm") else ""
+        own = owned if type_ in ("Linear", "LayerNorm") else ""
         known[Value(path, OUTPUT)] = hash((type_, own, *terms))
     return {name: known[value] for name, value in outputs.items()}
+
+
+def owner(row: Row) -> str:
+    """Return the path of the layer whose weights a layer has, by `Reuse` or by `tie`."""
+    tied = [target.rpartition(".")[0] for target in row.tied.values()]
+    return row.reuses or (tied[0] if tied else row.path)
 
 
 def check(network: Network) -> None:
@@ -109,7 +117,7 @@ def check(network: Network) -> None:
         assert graph.block is not None, text
         if made.gaps:
             continue
-        rows = [(row.path, row.reuses or row.path, row.type, row.sources) for row in graph.rows]
+        rows = [(row.path, owner(row), row.type, row.sources) for row in graph.rows]
         assert computed(rows, results(graph), graph.block.inputs) == wanted, text
 
 

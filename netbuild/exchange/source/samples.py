@@ -11,6 +11,7 @@ from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.synthetic import Random
 from netbuild.components.target import Classes, Nothing
 from netbuild.diagnostics.exceptions import ExportError
+from netbuild.exchange.source.text import Text, call, lines, literal
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
@@ -220,8 +221,9 @@ class Samples:
             places = len(x.shape) - 1
             if normalize is True:
                 axes = (0, *range(2, 2 + places)) if places else (0,)
-                how = f"dim={axes}, correction=0, keepdim=True"
-                found.append(f"    deviation, mean = torch.std_mean({name}[learn], {how})")
+                how = {"dim": literal(axes), "correction": Text("0"), "keepdim": Text("True")}
+                node = call("torch.std_mean", Text(f"{name}[learn]"), **how)
+                found += lines(node, 4, "deviation, mean = ")
             else:
                 mean, deviation = normalize
                 shape = f".reshape(-1{', 1' * places})" if places else ""

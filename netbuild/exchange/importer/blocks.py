@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer.parameters import Block, Use, block
+from netbuild.exchange.importer.parameters import Use, block
 from netbuild.exchange.importer.runs import CONTAINERS, with_runs
 from netbuild.exchange.importer.template import NoTemplateError, Part, merged, template
-from netbuild.exchange.importer.tree import Group, Leaf
+from netbuild.exchange.importer.tree import Block, Group, Leaf
 from netbuild.exchange.importer.writing import Writer
 
 if TYPE_CHECKING:

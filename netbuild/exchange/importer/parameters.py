@@ -20,7 +20,7 @@ from netbuild.exchange.importer.places import (
     places_of,
     shape_before,
 )
-from netbuild.exchange.importer.tree import Expression, Group, Leaf
+from netbuild.exchange.importer.tree import Block, Expression, Group, Leaf
 from netbuild.exchange.importer.vectors import (
     LARGEST,
     agrees,
@@ -53,15 +53,6 @@ _NAMES = {
 }
 #: Fields that count members of an axis. Such a parameter has a default if nearly all uses agree.
 _SIZES = {"out_channels", "out_features", "channels", "features", "depth", "repeat"}
-
-
-class Block(NamedTuple):
-    """A block: its stack with expressions, and its parameters with their defaults."""
-
-    name: str
-    body: Group
-    #: A default is None for a parameter that each use gives.
-    params: Mapping[str, Any]
 
 
 class Use(NamedTuple):

@@ -74,3 +74,12 @@ class Expression(str):
     """A text that a config evaluates, such as `$channels`. Other texts are written as they are."""
 
     __slots__ = ()
+
+
+class Block(NamedTuple):
+    """A block: its stack with expressions, and its parameters with their defaults."""
+
+    name: str
+    body: Group
+    #: A default is None for a parameter that each use gives.
+    params: Mapping[str, Any]

@@ -10,8 +10,7 @@ from netbuild.exchange.importer.tree import Expression, Group, Leaf
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from netbuild.exchange.importer.parameters import Block
-    from netbuild.exchange.importer.tree import Member
+    from netbuild.exchange.importer.tree import Block, Member
 
 #: Fields that hold a width, and those that hold it among other sizes.
 _FIELDS = (

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.tensor import Tensor
     from netbuild.exchange.importer.network import Network
-    from netbuild.exchange.importer.parameters import Block
-    from netbuild.exchange.importer.tree import Member
+    from netbuild.exchange.importer.tree import Block, Member
 
 #: A line that is longer is divided, if it can be. A stack on one line is shorter.
 _WIDTH, _SHORT = 120, 108

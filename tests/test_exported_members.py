@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 from netbuild.exchange.importer.context import Unread
 from netbuild.exchange.importer.layouts import Gap
 from netbuild.exchange.importer.template import NoTemplateError
+from netbuild.exchange.source.layout import ApartError
 from tests import ROOT
 
-#: What a component raises, and netbuild turns into a fault; what an import turns into a comment.
-SIGNALS = {netbuild.ShapeError, PartError, netbuild.DataError, Gap, NoTemplateError, Unread}
+#: What a component raises, and netbuild turns into a fault; what an import turns into a comment, or
+#: what makes the writer of source try another way.
+SIGNALS = {
+    *(netbuild.ShapeError, PartError, netbuild.DataError),
+    *(Gap, NoTemplateError, Unread, ApartError),
+}
 
 HEAVY = {"torch", "numpy", "pydantic", "sklearn", "safetensors"}
 

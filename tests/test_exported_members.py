@@ -21,9 +21,9 @@ from netbuild.diagnostics import exceptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-from netbuild.exchange.importer.context import Unread
-from netbuild.exchange.importer.layouts import Gap
-from netbuild.exchange.importer.template import NoTemplateError
+from netbuild.exchange.importer.conversion.context import Unread
+from netbuild.exchange.importer.conversion.layouts import Gap
+from netbuild.exchange.importer.folding.template import NoTemplateError
 from netbuild.exchange.source.layout import ApartError
 from tests import ROOT
 

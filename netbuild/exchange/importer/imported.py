@@ -12,10 +12,10 @@ from netbuild.checks.indices import lookups
 from netbuild.checks.trace import infer
 from netbuild.config.load import read as read_config
 from netbuild.diagnostics.exceptions import ConfigError, ImportedError
-from netbuild.exchange.importer.folding import config_of
+from netbuild.exchange.importer.folding.folding import config_of
 from netbuild.exchange.importer.module import named, read
-from netbuild.exchange.importer.recording import call
-from netbuild.exchange.importer.sampling import batch
+from netbuild.exchange.importer.recording.recording import call
+from netbuild.exchange.importer.recording.sampling import batch
 from netbuild.runs import held
 from netbuild.syntax.parser import from_bytes
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from netbuild.diagnostics.exceptions import ImportedError
-from netbuild.exchange.importer.converting import network
-from netbuild.exchange.importer.layouts import Gap
-from netbuild.exchange.importer.lifting import lifted
-from netbuild.exchange.importer.merging import BATCHES, merged
-from netbuild.exchange.importer.recording import record
-from netbuild.exchange.importer.sampling import batch
+from netbuild.exchange.importer.conversion.converter import network
+from netbuild.exchange.importer.conversion.layouts import Gap
+from netbuild.exchange.importer.folding.lifting import lifted
+from netbuild.exchange.importer.recording.merging import BATCHES, merged
+from netbuild.exchange.importer.recording.recording import record
+from netbuild.exchange.importer.recording.sampling import batch
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netbuild.exchange.importer.network import Network
-    from netbuild.exchange.importer.recording import Recording
+    from netbuild.exchange.importer.recording.recording import Recording
 
 
 def read(

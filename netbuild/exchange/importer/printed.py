@@ -16,7 +16,7 @@ from netbuild.components.layers import LAYERS
 from netbuild.components.layers.operation import Operation
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.diagnostics.exceptions import ImportedError
-from netbuild.exchange.importer.folding import config_of, graph_of, plain_text
+from netbuild.exchange.importer.folding.folding import config_of, graph_of, plain_text
 from netbuild.exchange.importer.network import Network, Node, Stack
 from netbuild.graph.value import OUTPUT, Value
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
-    from netbuild.exchange.importer.folding import Written
+    from netbuild.exchange.importer.folding.folding import Written
 
 _LINE = re.compile(r"( *)(?:\(([^()]+)\): )?(?:(\d+) x )?([A-Za-z_]\w*)\((.*)$")
 #: Fields whose value for each axis is one number, if all axes have the same.

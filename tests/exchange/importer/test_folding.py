@@ -8,7 +8,7 @@ import pytest
 
 from netbuild.checks.trace import trace
 from netbuild.config.load import load
-from netbuild.exchange.importer import folding
+from netbuild.exchange.importer.folding import folding
 from netbuild.reports.difference import diff
 from tests import ROOT
 from tests.exchange.importer.networks import graph_of, network_of

@@ -8,7 +8,7 @@ import pytest
 
 from netbuild.builder.module import module as build
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer.folding import config_of, config_text, plain_text
+from netbuild.exchange.importer.folding.folding import config_of, config_text, plain_text
 from netbuild.exchange.importer.network import Network, Node, Stack
 from netbuild.graph.value import OUTPUT, Value
 from tests.exchange.importer.networks import graph_of

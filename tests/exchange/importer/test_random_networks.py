@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer.folding import config_of, plain_text
+from netbuild.exchange.importer.folding.folding import config_of, plain_text
 from netbuild.exchange.importer.network import Network, Node, Stack
 from netbuild.graph.graph import results
 from netbuild.graph.value import OUTPUT, Value

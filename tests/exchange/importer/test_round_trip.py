@@ -12,7 +12,7 @@ from torch import nn
 
 from netbuild.checks.trace import trace
 from netbuild.config.load import load
-from netbuild.exchange.importer.folding import graph_of
+from netbuild.exchange.importer.folding.folding import graph_of
 from netbuild.exchange.importer.imported import imported
 from netbuild.exchange.source.writer import python_source
 from netbuild.reports.difference import diff

@@ -12,9 +12,9 @@ import torch
 from netbuild.builder import module as builder
 from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange import onnx_file
+from netbuild.exchange.importer.folding.writing import written
 from netbuild.exchange.importer.imported import SIZES, TOLERANCE, Imported, _graph, imported
 from netbuild.exchange.importer.onnx.graph import OnnxModule
-from netbuild.exchange.importer.writing import written
 from netbuild.runs import held
 
 if TYPE_CHECKING:

@@ -9,18 +9,19 @@ from torch import nn
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer import depths, items, owners
+from netbuild.exchange.importer import depths, items
+from netbuild.exchange.importer.conversion import owners
+from netbuild.exchange.importer.conversion.layouts import Axes, Gap, Sym, axis, renumbered
 from netbuild.exchange.importer.items import class_of, plain
-from netbuild.exchange.importer.layouts import Axes, Gap, Sym, axis, renumbered
-from netbuild.exchange.importer.merging import Fixed, Times
-from netbuild.exchange.importer.recording import Ref
+from netbuild.exchange.importer.recording.merging import Fixed, Times
+from netbuild.exchange.importer.recording.recording import Ref
 from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.components.layers.layer import Layer
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 #: Layers that compute along the last axis, wherever the batch is.
 _TRAILING = {"Linear", "LayerNorm", "RMSNorm"}
@@ -80,7 +81,7 @@ def _bound(module: nn.Module) -> Any:
 
 
 def _view(c: Context, module: Any) -> Any:
-    from netbuild.exchange.importer import views
+    from netbuild.exchange.importer.conversion import views
 
     c.names.hint(c.call.path)
     try:

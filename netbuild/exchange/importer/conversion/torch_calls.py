@@ -5,14 +5,21 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from netbuild.exchange.importer import formulas, joins, layers, reductions, views, weighted
-from netbuild.exchange.importer.functions import name_of
-from netbuild.exchange.importer.layouts import Gap
+from netbuild.exchange.importer.conversion import (
+    formulas,
+    joins,
+    layers,
+    reductions,
+    views,
+    weighted,
+)
+from netbuild.exchange.importer.conversion.layouts import Gap
+from netbuild.exchange.importer.recording.functions import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 
 def same(converter: Context, x: Any, *_: Any, **__: Any) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.exchange.importer.vectors import equal, same
+from netbuild.exchange.importer.folding.vectors import equal, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.components.tensor import Shape
-    from netbuild.exchange.importer.template import Part, Slot
-    from netbuild.exchange.importer.vectors import Vector
+    from netbuild.exchange.importer.folding.template import Part, Slot
+    from netbuild.exchange.importer.folding.vectors import Vector
 
 #: Fields with a size of each axis. Each size may be an expression of its own.
 _BY_AXIS = {"Reshape", "Parameter", "Expand", "Unflatten", "LayerNorm"}

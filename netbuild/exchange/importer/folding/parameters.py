@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer.places import (
+from netbuild.exchange.importer.folding.places import (
     all_default,
     around,
     differs_by_itself,
@@ -20,8 +20,8 @@ from netbuild.exchange.importer.places import (
     places_of,
     shape_before,
 )
-from netbuild.exchange.importer.tree import Block, Expression, Group, Leaf
-from netbuild.exchange.importer.vectors import (
+from netbuild.exchange.importer.folding.tree import Block, Expression, Group, Leaf
+from netbuild.exchange.importer.folding.vectors import (
     LARGEST,
     agrees,
     comparison,
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.components.tensor import Shape
-    from netbuild.exchange.importer.places import Place
-    from netbuild.exchange.importer.template import Part, Slot, Source
-    from netbuild.exchange.importer.vectors import Vector
+    from netbuild.exchange.importer.folding.places import Place
+    from netbuild.exchange.importer.folding.template import Part, Slot, Source
+    from netbuild.exchange.importer.folding.vectors import Vector
 
 #: Short names for the parameters of fields.
 _NAMES = {

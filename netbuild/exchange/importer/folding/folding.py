@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.exchange.importer import writing
-from netbuild.exchange.importer.blocks import folded
-from netbuild.exchange.importer.growing import with_one_input
-from netbuild.exchange.importer.joining import with_results_first
-from netbuild.exchange.importer.shapes import with_shapes
-from netbuild.exchange.importer.variables import with_width
-from netbuild.exchange.importer.wiring import nested
+from netbuild.exchange.importer.folding import writing
+from netbuild.exchange.importer.folding.blocks import folded
+from netbuild.exchange.importer.folding.growing import with_one_input
+from netbuild.exchange.importer.folding.joining import with_results_first
+from netbuild.exchange.importer.folding.shapes import with_shapes
+from netbuild.exchange.importer.folding.variables import with_width
+from netbuild.exchange.importer.folding.wiring import nested
 
 if TYPE_CHECKING:
     from netbuild.exchange.importer.network import Network

@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netbuild.exchange.importer import formulas
-from netbuild.exchange.importer.layouts import Gap, Sym, axis, position, renumbered
+from netbuild.exchange.importer.conversion import formulas
+from netbuild.exchange.importer.conversion.layouts import Gap, Sym, axis, position, renumbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 
 def _together(c: Context, tensors: Sequence[Any]) -> list[Sym]:

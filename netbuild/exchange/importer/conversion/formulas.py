@@ -7,14 +7,14 @@ from math import inf, isinf, isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.elementwise.functions import FUNCTIONS
-from netbuild.exchange.importer.functions import name_of
-from netbuild.exchange.importer.layouts import Axes, Gap, Sym, renumbered
-from netbuild.exchange.importer.merging import Fixed, Times, Varying
-from netbuild.exchange.importer.recording import Ref
+from netbuild.exchange.importer.conversion.layouts import Axes, Gap, Sym, renumbered
+from netbuild.exchange.importer.recording.functions import name_of
+from netbuild.exchange.importer.recording.merging import Fixed, Times, Varying
+from netbuild.exchange.importer.recording.recording import Ref
 
 if TYPE_CHECKING:
-    from netbuild.exchange.importer.context import Context
-    from netbuild.exchange.importer.recording import Call
+    from netbuild.exchange.importer.conversion.context import Context
+    from netbuild.exchange.importer.recording.recording import Call
 
 #: Torch's names of the operators, by Python's node.
 _BINARY: dict[str, type[ast.operator]] = {

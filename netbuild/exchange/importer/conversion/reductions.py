@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer.layouts import Gap, Sym, axis, position, without
+from netbuild.exchange.importer.conversion.layouts import Gap, Sym, axis, position, without
 from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 
 def _reduced(x: Sym, dims: list[int], *, keep: bool) -> tuple[Any, tuple[int, ...]]:
@@ -171,8 +171,8 @@ def noise(kind: str) -> Any:
     """Return what converts `randn_like` or `rand_like`, and `randn` of a batch."""
 
     def convert(c: Context, *given: Any, **_: Any) -> Sym:
-        from netbuild.exchange.importer.layouts import plain
-        from netbuild.exchange.importer.recording import Ref
+        from netbuild.exchange.importer.conversion.layouts import plain
+        from netbuild.exchange.importer.recording.recording import Ref
 
         if given and isinstance(given[0], Ref):
             found = c.sym(given[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from netbuild.exchange.importer.tree import Expression
+from netbuild.exchange.importer.folding.tree import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,16 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer.parameters import Use, block
-from netbuild.exchange.importer.runs import CONTAINERS, with_runs
-from netbuild.exchange.importer.template import NoTemplateError, Part, merged, template
-from netbuild.exchange.importer.tree import Block, Group, Leaf
-from netbuild.exchange.importer.writing import Writer
+from netbuild.exchange.importer.folding.parameters import Use, block
+from netbuild.exchange.importer.folding.runs import CONTAINERS, with_runs
+from netbuild.exchange.importer.folding.template import NoTemplateError, Part, merged, template
+from netbuild.exchange.importer.folding.tree import Block, Group, Leaf
+from netbuild.exchange.importer.folding.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from netbuild.exchange.importer.tree import Member
+    from netbuild.exchange.importer.folding.tree import Member
 
 #: The number of equal stacks without a class that make a block.
 _NAMELESS = 3

@@ -5,15 +5,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.exchange.importer.layouts import Gap
-from netbuild.exchange.importer.recording import Ref
+from netbuild.exchange.importer.conversion.layouts import Gap
+from netbuild.exchange.importer.recording.recording import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import nn
 
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 
 class Owner(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from netbuild.diagnostics.exceptions import ImportedError
-from netbuild.exchange.importer.recording import Call, Leaf, Place, Recording, Ref
+from netbuild.exchange.importer.recording.recording import Call, Leaf, Place, Recording, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,12 +5,20 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netbuild.exchange.importer.layouts import Gap, Sym, axis, plain, position, renumbered, without
-from netbuild.exchange.importer.merging import Fixed, Times, Varying
-from netbuild.exchange.importer.recording import Ref
+from netbuild.exchange.importer.conversion.layouts import (
+    Gap,
+    Sym,
+    axis,
+    plain,
+    position,
+    renumbered,
+    without,
+)
+from netbuild.exchange.importer.recording.merging import Fixed, Times, Varying
+from netbuild.exchange.importer.recording.recording import Ref
 
 if TYPE_CHECKING:
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 
 def select(c: Context, x: Sym, d: int, index: Any) -> Sym:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer import formulas, joins, layers, owners
+from netbuild.exchange.importer.conversion import formulas, joins, layers, owners
+from netbuild.exchange.importer.conversion.layouts import Gap, Sym
 from netbuild.exchange.importer.items import plain
-from netbuild.exchange.importer.layouts import Gap, Sym
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 
 def _fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from netbuild.exchange.importer.layouts import Gap
+from netbuild.exchange.importer.conversion.layouts import Gap
 from netbuild.syntax.names import RESERVED
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netbuild.exchange.importer.recording import Place
+    from netbuild.exchange.importer.recording.recording import Place
     from netbuild.graph.value import Value
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

@@ -6,14 +6,14 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.exchange.importer.tree import Expression, Group, Leaf
-from netbuild.exchange.importer.writing import is_list
+from netbuild.exchange.importer.folding.tree import Expression, Group, Leaf
+from netbuild.exchange.importer.folding.writing import is_list
 from netbuild.graph.value import OUTPUT, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.exchange.importer.tree import Member
+    from netbuild.exchange.importer.folding.tree import Member
 
 #: Classes that only hold others.
 CONTAINERS = ("", "Sequential", "ModuleList", "ModuleDict")

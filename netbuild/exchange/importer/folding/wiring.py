@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.exchange.importer.nesting import Box, boxes, is_stateless
-from netbuild.exchange.importer.tree import Group, Leaf
+from netbuild.exchange.importer.folding.nesting import Box, boxes, is_stateless
+from netbuild.exchange.importer.folding.tree import Group, Leaf
 from netbuild.graph.value import OUTPUT, Ref, Value
 from netbuild.syntax.names import RESERVED
 

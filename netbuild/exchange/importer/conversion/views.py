@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netbuild.exchange.importer import indexing
-from netbuild.exchange.importer.layouts import (
+from netbuild.exchange.importer.conversion import indexing
+from netbuild.exchange.importer.conversion.layouts import (
     Gap,
     Sym,
     axis,
@@ -16,12 +16,12 @@ from netbuild.exchange.importer.layouts import (
     split,
     without,
 )
-from netbuild.exchange.importer.merging import Times, Varying
+from netbuild.exchange.importer.recording.merging import Times, Varying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
 
 
 def _listed(values: Sequence[Any]) -> list[Any]:

@@ -12,15 +12,15 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer.tree import Expression, Group, Leaf
-from netbuild.exchange.importer.writing import is_list
+from netbuild.exchange.importer.folding.tree import Expression, Group, Leaf
+from netbuild.exchange.importer.folding.writing import is_list
 from netbuild.graph.value import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.components.tensor import Shape
-    from netbuild.exchange.importer.tree import Member
+    from netbuild.exchange.importer.folding.tree import Member
 
 #: The value in a slot for a stack without the member.
 ABSENT = None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.exchange.importer.tree import Group, Leaf
+from netbuild.exchange.importer.folding.tree import Group, Leaf
 from netbuild.graph.value import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.components.tensor import Shape, Tensor
+    from netbuild.exchange.importer.folding.tree import Member
     from netbuild.exchange.importer.network import Network
-    from netbuild.exchange.importer.tree import Member
     from netbuild.graph.graph import Graph
 
 

@@ -16,9 +16,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from netbuild.exchange.importer import functions as known
 from netbuild.exchange.importer.items import is_layer
-from netbuild.exchange.importer.statements import statement_of
+from netbuild.exchange.importer.recording import functions as known
+from netbuild.exchange.importer.recording.statements import statement_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import BYTES, Tensor
-from netbuild.exchange.importer.layouts import Axes, Gap, Sym, plain, renumbered
-from netbuild.exchange.importer.merging import Fixed, Varying
-from netbuild.exchange.importer.naming import Names
+from netbuild.exchange.importer.conversion.layouts import Axes, Gap, Sym, plain, renumbered
+from netbuild.exchange.importer.conversion.naming import Names
 from netbuild.exchange.importer.network import Node
-from netbuild.exchange.importer.recording import Ref
+from netbuild.exchange.importer.recording.merging import Fixed, Varying
+from netbuild.exchange.importer.recording.recording import Ref
 from netbuild.graph.value import OUTPUT, Value
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import torch
 
-    from netbuild.exchange.importer.merging import Recorded
-    from netbuild.exchange.importer.recording import Call
+    from netbuild.exchange.importer.recording.merging import Recorded
+    from netbuild.exchange.importer.recording.recording import Call
 
 #: The dtypes of values that a config does not have.
 _OTHERS = {"float64", "float16", "bfloat16", "int8", "int16"}

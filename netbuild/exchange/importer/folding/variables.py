@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from netbuild.exchange.importer.tree import Expression, Group, Leaf
+from netbuild.exchange.importer.folding.tree import Expression, Group, Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from netbuild.exchange.importer.tree import Block, Member
+    from netbuild.exchange.importer.folding.tree import Block, Member
 
 #: Fields that hold a width, and those that hold it among other sizes.
 _FIELDS = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
-from netbuild.exchange.importer.tree import Expression, Group, Leaf
+from netbuild.exchange.importer.folding.tree import Expression, Group, Leaf
 from netbuild.graph.value import OUTPUT, Ref
 from netbuild.syntax.dump import dump
 from netbuild.syntax.names import MODIFIERS
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.components.tensor import Tensor
+    from netbuild.exchange.importer.folding.tree import Block, Member
     from netbuild.exchange.importer.network import Network
-    from netbuild.exchange.importer.tree import Block, Member
 
 #: A line that is longer is divided, if it can be. A stack on one line is shorter.
 _WIDTH, _SHORT = 120, 108

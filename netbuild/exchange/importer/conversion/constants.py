@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netbuild.exchange.importer.layouts import Gap, Sym, plain
+from netbuild.exchange.importer.conversion.layouts import Gap, Sym, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netbuild.exchange.importer.context import Context
+    from netbuild.exchange.importer.conversion.context import Context
     from netbuild.graph.value import Value
 
 #: The most numbers that are written out, and from how many on a shorter way is looked for.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer import constants, formulas, torch_calls
-from netbuild.exchange.importer.context import Context, Unread
-from netbuild.exchange.importer.functions import name_of, reads_values
-from netbuild.exchange.importer.layouts import Gap, Sym, plain, renumbered
-from netbuild.exchange.importer.merging import Fixed, Times
+from netbuild.exchange.importer.conversion import constants, formulas, torch_calls
+from netbuild.exchange.importer.conversion.context import Context, Unread
+from netbuild.exchange.importer.conversion.layouts import Gap, Sym, plain, renumbered
 from netbuild.exchange.importer.network import Network, Node, Stack
-from netbuild.exchange.importer.recording import Ref, refs
+from netbuild.exchange.importer.recording.functions import name_of, reads_values
+from netbuild.exchange.importer.recording.merging import Fixed, Times
+from netbuild.exchange.importer.recording.recording import Ref, refs
 from netbuild.graph.value import OUTPUT, Value
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import torch
 
-    from netbuild.exchange.importer.merging import Recorded
-    from netbuild.exchange.importer.recording import Call
+    from netbuild.exchange.importer.recording.merging import Recorded
+    from netbuild.exchange.importer.recording.recording import Call
 
 #: The dtypes of a config.
 _DTYPES = {"float32", "int64", "int32", "uint8", "bool"}

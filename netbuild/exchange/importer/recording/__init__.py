@@ -1,0 +1,1 @@
+"""The calls of a module while it runs, twice, with batches of two sizes."""

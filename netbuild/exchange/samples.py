@@ -1,4 +1,4 @@
-"""Random samples that a network takes: numbers, classes within bounds, and masks."""
+"""Random samples for the comparison of an exported file with its network."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from netbuild.checks.indices import lookups
 from netbuild.diagnostics.exceptions import ExportError
+from netbuild.training.data.random_samples import random_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netbuild.components.tensor import Tensor
     from netbuild.exchange.program import Program
-
-#: The largest whole number of a sample where only a much larger one is out of bounds.
-_MOST = 1000
 
 
 def samples(program: Program, size: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
@@ -41,35 +37,10 @@ def samples(program: Program, size: int, seed: int = 0) -> tuple[torch.Tensor, .
 
 def _drawn(program: Program, size: int, seed: int, *, masked: bool) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(seed + size)
-    bounds = _bounds(program)
-
-    def draw(name: str, x: Tensor) -> torch.Tensor:
-        shape = (size, *x.shape)
-        if x.dtype == "bool":
-            mask = torch.rand(shape, generator=generator) < (0.3 if masked else 0)
-            mask[..., :1] = False  # a sample with no place left has no mean
-            return mask
-        if x.floating:
-            function = torch.rand if "normalize" in program.included else torch.randn
-            return function(shape, generator=generator)
-        least, most = bounds.get(name, (0, 1))
-        kind: torch.dtype = getattr(torch, x.dtype)
-        return torch.randint(least, most + 1, shape, generator=generator).to(kind)
-
     noise = [one.drawn(size, generator) for one in program.noise.values()]
-    return (*(draw(name, x) for name, x in program.inputs.items()), *noise)
-
-
-def _bounds(program: Program) -> dict[str, tuple[int, int]]:
-    """Return the bounds of the whole numbers of each input by which a layer looks something up."""
-    found: dict[str, tuple[int, int]] = {}
-    for one in lookups(program.graph):
-        if one.value.path:
-            continue
-        least, most = found.get(one.value.port, (-_MOST, _MOST))
-        within = (max(least, one.lookup.least), min(most, one.lookup.most))
-        found[one.value.port] = tuple(int(v) for v in within)  # type: ignore[assignment]
-    return found
+    numbers = torch.rand if "normalize" in program.included else torch.randn
+    x = random_samples(program.graph, size, generator, masked=masked, numbers=numbers)
+    return (*x, *noise)
 
 
 def each(program: Program, sizes: tuple[int, ...]) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from netbuild.checks import objective
-from netbuild.checks.indices import lookups
 from netbuild.components.tensor import product, times
 from netbuild.config.normalize import measures
 from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.training.data import loading
 from netbuild.training.data.batches import StreamedBatches
+from netbuild.training.data.random_samples import random_samples
 from netbuild.training.data.scaling import normalised
 from netbuild.training.parallel.distributed import World
 from netbuild.training.prediction.samples import SampleReader
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 RANDOM = "random"
 #: Numbers between commas or blanks: `1,1,2,2`.
 _NUMBERS = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
-#: The largest whole number that is drawn if nothing looks anything up by it.
-_MOST = 1000
 
 
 class Samples(NamedTuple):
@@ -93,7 +91,8 @@ def of_inputs(graph: Graph, given: Sequence[str], wanted: Wanted) -> Samples:
     config = graph.config
     names = tuple(objective_inputs(graph))
     by_name = _by_name(names, given)
-    drawn = _drawn(graph, wanted)
+    generator = torch.Generator().manual_seed(wanted.seed)
+    drawn = random_samples(graph, wanted.size, generator)
     said: list[str] = []
     if set(by_name.values()) == {RANDOM}:
         return Samples(drawn, None, _random(wanted), config.preparation)
@@ -206,42 +205,3 @@ def _repeated(x: Any, count: int) -> torch.Tensor:
     if len(x) not in {1, count}:
         raise InputError(f"the inputs have {len(x)} and {count} samples")
     return torch.from_numpy(np.ascontiguousarray(np.broadcast_to(x, (count, *x.shape[1:])).copy()))
-
-
-def _drawn(graph: Graph, wanted: Wanted, *, masked: bool = True) -> Inputs:
-    """Return random samples: normal numbers, whole numbers within bounds, and masks.
-
-    Of a mask, a third of the places is true, but not the first one. Whole numbers are within the
-    bounds of the layers that look something up by them.
-    """
-    generator = torch.Generator().manual_seed(wanted.seed)
-    bounds = _bounds(graph)
-    drawn: list[torch.Tensor] = []
-    for name, x in graph.config.inputs.items():
-        assert x is not None
-        shape = (wanted.size, *x.shape)
-        if x.dtype == "bool":
-            mask = torch.rand(shape, generator=generator) < (0.3 if masked else 0)
-            mask[..., :1] = False  # a sample with no place left has no mean
-            drawn.append(mask)
-        elif x.floating:
-            drawn.append(torch.randn(shape, generator=generator).to(getattr(torch, x.dtype)))
-        else:
-            least, most = bounds.get(name, (0, 1))
-            whole = torch.randint(least, most + 1, shape, generator=generator)
-            drawn.append(whole.to(getattr(torch, x.dtype)))
-    return tuple(drawn)
-
-
-def _bounds(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Return the bounds of the whole numbers of each input by which a layer looks something up."""
-    found: dict[str, tuple[int, int]] = {}
-    for one in lookups(graph):
-        if one.value.path:
-            continue
-        least, most = found.get(one.value.port, (-_MOST, _MOST))
-        found[one.value.port] = (
-            int(max(least, one.lookup.least)),
-            int(min(most, one.lookup.most)),
-        )
-    return found

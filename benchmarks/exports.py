@@ -70,7 +70,7 @@ def _cell(told: dict[str, object], file: Path) -> str:
     if not isinstance(differences, dict) or not differences:
         return f"names equal; run; {told['draws']} draws noise"
     values = ", ".join(f"{value:.0e}" if value else "0" for value in differences.values())
-    noise = f"; without the noise of {told['draws']}" if told["draws"] else ""
+    noise = "; outputs with noise left out" if told["draws"] else ""
     noise = "; noise as input" if told["noise"] else noise
     return f"names equal; {values}{noise}"
 

@@ -195,7 +195,7 @@ def _expect_recordable(made: Program) -> None:
             where = f"{row.span.document.name}:{row.span.line}"
             message = (
                 f"{where}: {row.path} reads lengths, and torch.export cannot record sequences of "
-                "different lengths: export it with --to safetensors"
+                "different lengths: export it with --to python or --to safetensors"
             )
             raise ExportError(message)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import (
@@ -23,6 +22,7 @@ from netbuild.checks import (
     torch_release,
 )
 from netbuild.checks.lint import spatial_axes
+from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.optimizer import has_players
 from netbuild.diagnostics import suppression
@@ -35,8 +35,8 @@ from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-    from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.row import Row
 
@@ -48,7 +48,7 @@ def trace(config: Config | str | Path) -> Graph:
         ConfigError: the config has faults. `.diagnostics` holds all of them.
         OSError: the file cannot be read.
     """
-    graph = infer(load(config) if isinstance(config, (str, Path)) else config)
+    graph = infer(config if isinstance(config, Config) else load(config))
     faults = errors(graph.diagnostics)
     if faults:
         raise ConfigError(faults)

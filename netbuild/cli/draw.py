@@ -127,12 +127,11 @@ def _format(to: Format | None, output: str | None) -> Format:
 
 def _expect_stacks(graph: Graph, paths: Sequence[str]) -> None:
     """Exit if a path is no stack."""
-    from netbuild.graph.paths import unknown
+    from netbuild.graph.paths import no_stack
 
     for path in paths:
-        if not any(row.path.startswith(f"{path}.") for row in graph.rows):
-            is_layer = any(row.path == path for row in graph.rows)
-            fail(f"{path} is a layer, and contains no others" if is_layer else unknown(graph, path))
+        if message := no_stack(graph, path):
+            fail(message)
 
 
 def _expect_output(path: Path, *, overwrite: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 from netbuild.cli import completion
 from netbuild.cli.terminal import (
     FAULTS,
+    difference_text,
     fail,
     needs_torch,
     reported_failures,
@@ -50,13 +51,14 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
         typer.Option(help="The format.  [default: the ending of --output]", show_default=False),
     ] = None,
     weights: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="best|last|FILE",
             help="The checkpoint of a run, or a file of weights. A config without a file has its "
-            "first weights.",
+            "first weights.  [default: best]",
+            show_default=False,
         ),
-    ] = "best",
+    ] = None,
     include: Annotated[
         str | None,
         typer.Option(
@@ -143,6 +145,8 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
         fail("--train is for python only")
     if batch and format_ == "python":
         fail("--batch is for onnx and pt2: Python source takes batches of any size")
+    if str(output) == "-":
+        fail("--output names a file, which is run and compared: - is none")
     if not output.parent.is_dir():
         fail(f"there is no folder {output.parent}")
     if output.exists() and not overwrite:
@@ -216,11 +220,13 @@ def _format(to: Format | None, output: Path) -> Format:
     return found
 
 
-def _weights(run: Path, weights: str) -> tuple[str, Path | None]:
+def _weights(run: Path, weights: str | None) -> tuple[str, Path | None]:
     """Return the name of the checkpoint, and the file of weights in its place."""
+    if weights is None:
+        return "best", None
     if weights in {"best", "last"}:
-        if run.is_file() and weights == "last":
-            fail(f"{run} is a config, and has no checkpoints: --weights FILE")
+        if run.is_file():
+            fail(f"{run} is a config, and has no checkpoint {weights}: write --weights FILE")
         return weights, None
     if not Path(weights).is_file():
         fail(f"{weights} is neither best nor last, nor a file of weights")
@@ -246,7 +252,7 @@ def _said(made: Exported, format_: Format) -> str:
     elif made.difference is None:
         how = f"{ran}; {made.draws} draws noise, so only the shapes of the outputs are compared"
     else:
-        how = f"{ran}; largest difference {made.difference:.1e}"
+        how = f"{ran}; largest difference {difference_text(made.difference)}"
         if made.draws:
             how += f", in the outputs without the noise of {made.draws}"
     if made.noise:

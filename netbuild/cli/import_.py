@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, fail, needs_torch, reported_failures, say
+from netbuild.cli.terminal import (
+    FAULTS,
+    difference_text,
+    fail,
+    needs_torch,
+    reported_failures,
+    say,
+)
 
 if TYPE_CHECKING:
     from netbuild.exchange.importer.imported import Imported
@@ -180,7 +187,7 @@ def _said(found: Imported) -> str:
     lines = f"{len(found.text.splitlines())} lines"
     if found.difference is None:
         return f"{lines}; not compared, because it has gaps"
-    how = f"{lines}; built and compared for batches of 1, 2 and 5: largest difference "
-    how += f"{found.difference:.1e}" if found.difference else "0"
+    difference = difference_text(found.difference)
+    how = f"{lines}; built and compared for batches of 1, 2 and 5: largest difference {difference}"
     how += ", in training too" if found.training and not found.gaps else ""
     return "; ".join((how, *found.notes))

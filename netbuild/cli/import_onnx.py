@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, fail, needs_torch, say
+from netbuild.cli.terminal import FAULTS, difference_text, fail, needs_torch, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,4 +83,4 @@ def _said(made: ImportedFile, place: Path, weights: Path | None) -> str:
     *some, last = map(str, made.sizes)
     batches = f"{', '.join(some)} and {last}" if some else last
     ran = f"compared with onnxruntime for batches of {batches}"
-    return f"{said}; {ran}: largest difference {made.difference:.1e}"
+    return f"{said}; {ran}: largest difference {difference_text(made.difference)}"

@@ -132,6 +132,8 @@ def look(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names t
     """
     if output is not None and output.suffix.lower() not in {".html", ".htm"}:
         fail(f"{output} is not an .html file by its name")
+    if output is not None and not output.parent.is_dir():
+        fail(f"there is no folder {output.parent}")
     if output is not None and json:
         fail("--json excludes --output")
     read = _read(place, set or ())

@@ -75,11 +75,24 @@ def report(
             fail("--watch renews a file: name it with --output")
         typer.echo(page_of(folders, samples=samples), nl=False)
         return
+    _expect_page(output)
     if watch:
         _watch(folders, output, samples=samples)
     _write(folders, output, samples=samples)
     size = output.stat().st_size
     say(f"{output}: {len(folders)} run{'s' * (len(folders) != 1)}, {size / 1000:,.0f} KB")
+
+
+def _expect_page(output: Path) -> None:
+    """Exit if a page cannot be written, before any work."""
+    from netbuild.exchange.report import PAGES
+
+    if output.suffix.lower() not in PAGES:
+        fail(f"{output} is not an .html file by its name")
+    if not output.parent.is_dir():
+        fail(f"there is no folder {output.parent}")
+    if output.is_dir():
+        fail(f"{output} is a folder")
 
 
 def _found(place: Path) -> Path:

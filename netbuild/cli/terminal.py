@@ -43,6 +43,11 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(visible(text), err=err, nl=nl)
 
 
+def difference_text(difference: float) -> str:
+    """Return the largest difference of a comparison as a text."""
+    return f"{difference:.1e}" if difference else "0"
+
+
 def warn_of_input(sentence: str) -> None:
     """Say on standard error what is strange about samples."""
     say(f"netbuild: warning: {sentence}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,7 +37,7 @@ from netbuild.syntax.overlay import apply_setting, replaced_value
 from netbuild.syntax.parser import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from netbuild.components.tensor import Shape
@@ -93,6 +94,9 @@ def loads(
     Raises:
         ConfigError: the config has faults; `.diagnostics` holds all of them.
     """
+    if not isinstance(text, str):
+        message = f"loads takes the text of a file, and no {type(text).__name__}: load takes others"
+        raise TypeError(message)
     source = yaml_source.from_bytes(name, text.encode("utf-8", "surrogatepass"))
     return _without_faults(read(source, _settings(set)))
 
@@ -105,6 +109,9 @@ def changed(config: Config, values: Mapping[str, Any]) -> Config:
     """
     from netbuild.config.python_values import as_setting
 
+    if not isinstance(values, Mapping):
+        message = f"with_ takes a mapping of paths to values, and no {type(values).__name__}"
+        raise TypeError(message)
     settings, wrong = collect(as_setting(path, value) for path, value in values.items())
     if wrong:
         raise ConfigError(wrong)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
+from netbuild.config.config import Config
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange import onnx_file, python_file, torch_file
 from netbuild.exchange.comparing import SIZES, differences
 from netbuild.exchange.program import PARTS, Program, program
 from netbuild.exchange.samples import samples
 from netbuild.runs import held
+from netbuild.runs.folder import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.exchange.quantizing import Quantized, Source
     from netbuild.graph.graph import Graph
+    from netbuild.runs.folder import Run
 
 Format: TypeAlias = Literal["onnx", "pt2", "python", "safetensors"]
 
@@ -44,14 +47,14 @@ class Exported(NamedTuple):
 
 
 def export(  # noqa: PLR0913  the options of a command
-    place: str | Path,
+    place: str | Path | Run | Config,
     format: Format,  # noqa: A002  the option's name
     path: str | Path,
     *,
     checkpoint: str = "best",
     weights: str | Path | None = None,
     batch: int | None = None,
-    include: Sequence[str] = (),
+    include: str | Sequence[str] = (),
     opset: int | None = None,
     verify: bool = True,
     noise_as_input: bool = False,
@@ -64,14 +67,14 @@ def export(  # noqa: PLR0913  the options of a command
     differs from the network by more than 1e-4 of its largest value, the file is not kept.
 
     Args:
-        place: the folder of a run, or a config.
+        place: a run or its folder, a config or its file.
         format: `onnx`; `pt2`, a program of torch.export; `python`, classes of torch without
             weights; `safetensors`, the weights alone.
         path: the file that is written.
         checkpoint: `best` or `last`, of a run.
         weights: a file of weights in place of the checkpoint, or of a config's first weights.
         batch: the only size of a batch that the file takes; None for any size.
-        include: parts of a prediction within the file: `normalize`, `softmax`.
+        include: parts of a prediction within the file: `normalize`, `softmax`, or a list of both.
         opset: the version of ONNX's operators; None for torch's default.
         verify: whether the file is compared.
         noise_as_input: whether the noise that the network draws becomes further inputs.
@@ -84,22 +87,27 @@ def export(  # noqa: PLR0913  the options of a command
         TrainingError: there is no run, or no such checkpoint.
         OSError: the file cannot be written.
     """
+    place = place if isinstance(place, Config) else folder_of(place)
+    include = (include,) if isinstance(include, str) else tuple(include)
+    _expect_format(format)
     _expect_parts(include, format)
     wanted = _Wanted(format, batch, opset, verify, noise_as_input)
     _expect_options(wanted, quantize, train=train)
     if train:
-        training = python_file.with_data(Path(place), Path(weights) if weights else None)
+        training = python_file.with_data(place, Path(weights) if weights else None)
         wanted = wanted._replace(training=training)
     source = _samples(place, checkpoint, weights) if quantize else None
     made = program(place, checkpoint, weights=weights, include=include, noise=noise_as_input)
     return _kept(made, Path(path), wanted, source)
 
 
-def _samples(place: str | Path, checkpoint: str, weights: str | Path | None) -> Source:
+def _samples(place: Path | Config, checkpoint: str, weights: str | Path | None) -> Source:
     """Return the validation samples that measure what 8 bits cost."""
     from netbuild.exchange.quantizing import Source  # it imports all of training
 
-    source = Source(Path(place), checkpoint, Path(weights) if weights else None)
+    if isinstance(place, Config):
+        raise ExportError("quantize measures a run, or a file of a config with weights: name it")
+    source = Source(place, checkpoint, Path(weights) if weights else None)
     source.expect_samples()
     return source
 
@@ -123,6 +131,17 @@ class _Wanted(NamedTuple):
         return (self.batch,) if self.batch else SIZES
 
 
+def _expect_format(format: Format) -> None:  # noqa: A002
+    """Refuse an unknown format.
+
+    Raises:
+        ExportError: names the formats.
+    """
+    formats = get_args(Format)
+    if format not in formats:
+        raise ExportError(f"the format is one of {', '.join(formats)}, not {format}")
+
+
 def _expect_parts(include: Sequence[str], format: Format) -> None:  # noqa: A002
     """Refuse what cannot be included.
 
@@ -144,6 +163,8 @@ def _expect_options(wanted: _Wanted, quantize: str | None, *, train: bool) -> No
     Raises:
         ExportError: names the option.
     """
+    if wanted.batch is not None and wanted.batch < 1:
+        raise ExportError(f"batch is at least 1, not {wanted.batch}")
     if quantize is not None and quantize != "int8":
         raise ExportError(f"quantize is int8, not {quantize}")
     if quantize and wanted.format != "onnx":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib.metadata import version
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,24 +18,25 @@ from netbuild.components.losses.classes import (
     LinearCrossEntropyLoss,
 )
 from netbuild.components.tensor import product
-from netbuild.config.load import load
+from netbuild.config.config import Config
 from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.noise import WithNoise, noise_inputs
-from netbuild.runs.folder import Run
+from netbuild.runs.folder import folder_of
 from netbuild.training.data.scaling import normalised, scales_of_outputs
-from netbuild.training.prediction.network import network
+from netbuild.training.prediction.network import bare, network
 from netbuild.training.prediction.trained import learned_module
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from netbuild.components.tensor import Tensor
-    from netbuild.config.config import Config
     from netbuild.exchange.noise import Noise
     from netbuild.graph.graph import Graph
+    from netbuild.runs.folder import Run
     from netbuild.training.data.batches import Transform
     from netbuild.training.data.scaling import Scale
 
@@ -115,7 +115,7 @@ class Program(NamedTuple):
 
 
 def program(
-    place: str | Path,
+    place: str | Path | Run | Config,
     checkpoint: str = "best",
     *,
     weights: str | Path | None = None,
@@ -132,11 +132,11 @@ def program(
         ExportError: a part cannot be included, or the noise cannot be an input.
         TrainingError: the folder is no run, or it has no such checkpoint.
     """
-    place = Path(place)
-    bare = place.is_file() and weights is None
-    config, run = (load(place), Run(place)) if bare else network(place, weights)
+    place = place if isinstance(place, Config) else folder_of(place)
+    given = bare(place) if weights is None else None
+    config, run = given or network(place, weights)
     graph = trace(config._replace(data=None))
-    stored = None if bare or weights else checkpoint
+    stored = None if given or weights else checkpoint
     torch.manual_seed(config.train.seed)
     module, learned = learned_module(graph, _CPU, run, stored)
     if include:

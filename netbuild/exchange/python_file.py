@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from netbuild.checks.trace import trace
-from netbuild.config.load import load as load_config
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.source.writer import python_source
-from netbuild.training.prediction.network import network
+from netbuild.training.prediction.network import bare, network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from netbuild.config.config import Config
     from netbuild.exchange.comparing import Loaded
     from netbuild.exchange.program import Program
     from netbuild.graph.graph import Graph
@@ -32,14 +32,15 @@ def write(graph: Graph, path: Path, *, train: bool) -> None:
     path.write_text(python_source(graph, train=train), "utf-8")
 
 
-def with_data(place: Path, weights: Path | None) -> Graph:
+def with_data(place: Path | Config, weights: Path | None) -> Graph:
     """Return the network of a run or of a config, with the data on which it trains.
 
     Raises:
         ConfigError: the config has faults.
         TrainingError: the folder is no run.
     """
-    return trace(load_config(place) if place.is_file() else network(place, weights)[0])
+    config, _ = bare(place) or network(place, weights)
+    return trace(config)
 
 
 def load(path: Path, program: Program) -> Loaded:

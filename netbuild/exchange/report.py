@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The most runs of a page: colours repeat, and a page stays small.
 MOST_RUNS = 12
+#: The endings of a page: a config that is named in its place must not be replaced.
+PAGES = {".html", ".htm"}
 
 
 def report(
@@ -41,10 +43,13 @@ def report(
 
     Raises:
         RunNotFoundError: a folder holds no run.
-        ValueError: there are no runs, or too many.
+        ValueError: there are no runs, or too many, or the path does not end with .html.
         OSError: the file cannot be written.
     """
     target = Path(path)
+    if target.suffix.lower() not in PAGES:
+        message = f"{path} is not an .html file by its name"
+        raise ValueError(message)
     if target.is_dir():
         raise IsADirectoryError(EISDIR, "it is a folder", str(target))
     held.write(target, page_of(folders_of(runs), samples=samples, refresh=refresh).encode())
@@ -88,7 +93,12 @@ def _runs_in(place: Path) -> list[Path]:
         return [find(place).folder]
     except RunNotFoundError:
         if not place.is_dir():
-            message = f"{place} is not a folder"
+            there = place.exists()
+            message = (
+                f"{place} is a file: name the folder of a run"
+                if there
+                else f"there is no folder {place}"
+            )
             raise RunNotFoundError(message) from None
         raise
 

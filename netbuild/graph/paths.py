@@ -44,6 +44,14 @@ def unknown(graph: Graph, layer: str) -> str:
     return f"{graph.config.document.name} has no layer {brief(layer)}: {said}"
 
 
+def no_stack(graph: Graph, path: str) -> str | None:
+    """Return the message for a path that is no stack; None for a stack."""
+    if any(row.path.startswith(f"{path}.") for row in graph.rows):
+        return None
+    is_layer = any(row.path == path for row in graph.rows)
+    return f"{path} is a layer, and contains no others" if is_layer else unknown(graph, path)
+
+
 def _listed(start: str, there: list[str]) -> str:
     """Return the members of a stack. If all are numbers, return the first and the last."""
     found = [f"{start}{name}" for name in there]

@@ -275,7 +275,10 @@ def find(path: Path) -> Run:
         raise RunNotFoundError(message)
     inside = sorted(file.parent for file in path.glob(f"*/{layout.RESOLVED}"))
     if not inside:
-        message = f"{path} is not a run: it has no {layout.RESOLVED}"
+        missing = not path.exists()
+        message = f"{path} is not a run: " + (
+            "there is no such folder" if missing else f"it has no {layout.RESOLVED}"
+        )
         raise RunNotFoundError(message)
     return Run(inside[-1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.exceptions import StopTraining
@@ -43,6 +44,22 @@ class Callback:
 
     def on_train_end(self, run: Run) -> None:
         """Run when the training has ended, but not after an exception or a signal."""
+
+
+def expect_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Refuse what is no list of callbacks, before a run is made.
+
+    Raises:
+        TypeError: names the type.
+    """
+    given = callbacks if isinstance(callbacks, Iterable) else (callbacks,)
+    wrong = [one for one in given if not isinstance(one, Callback)]
+    if given is not callbacks or wrong:
+        found = wrong[0] if wrong else callbacks
+        name = found.__name__ if isinstance(found, type) else type(found).__name__
+        what = f"the class {name}" if isinstance(found, type) else f"an object of {name}"
+        message = f"callbacks is a list of objects of netbuild.Callback, and {what} was given"
+        raise TypeError(message)
 
 
 class Calls(Silent):

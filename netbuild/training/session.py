@@ -20,7 +20,7 @@ from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
 from netbuild.runs.folder import Run, folder_of
 from netbuild.training import events, randomness
-from netbuild.training.callbacks import Calls
+from netbuild.training.callbacks import Calls, expect_callbacks
 from netbuild.training.changes import anew
 from netbuild.training.data import batches, loading
 from netbuild.training.data.batches import StreamedBatches
@@ -83,6 +83,7 @@ def train(
         raise TypeError(message)
     if path_or_config is None and resume is None:
         raise TypeError("name a config to train, or a run to resume")
+    expect_callbacks(callbacks)
     trainer = _started(path_or_config, set, Path(runs), resume)
     calls = Calls(trainer, callbacks)
     try:

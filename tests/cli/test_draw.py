@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from netbuild import Run, RunNotFoundError, draw
 from tests import ROOT
+from tests.run_folders import make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,3 +103,26 @@ def test_no_input(netbuild: Netbuild) -> None:
     done = netbuild("draw", "-", text="layers: [{Linear: 2}]\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error[NB102]")
+
+
+def test_wrong_options_of_python(tmp_path: Path) -> None:
+    """An option that the network or the picture does not have is refused, and nothing written."""
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"depth": 0}, "depth is at least 1, not 0"),
+        ({"theme": "pink"}, "theme is one of light, dark, auto, not pink"),
+        ({"to": "png"}, "to is one of svg, html, mermaid, not png"),
+        ({"also": ["nix"]}, "has no layer nix"),
+        ({"also": "classifier.0"}, "classifier.0 is a layer, and contains no others"),
+    ]
+    for options, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            draw(LENET, tmp_path / "net.svg", **options)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_run_is_drawn(tmp_path: Path) -> None:
+    """The folder of a run stands for its config, as in the command."""
+    folder = make(tmp_path)
+    assert draw(folder) == draw(folder.parent) == draw(Run(folder))
+    with pytest.raises(RunNotFoundError, match=r"is not a run: it has no resolved\.yaml"):
+        draw(ROOT / "configs")

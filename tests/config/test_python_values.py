@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -119,6 +119,10 @@ def test_faults_of_with() -> None:
     foreign = fault(config, {"train.epochs": Decimal(3)})
     assert (foreign.code, foreign.label) == ("NB108", "train.epochs is a value of the type Decimal")
     assert fault(config, {"extends": "x.yaml"}).code == "NB112"
+    with pytest.raises(TypeError, match="with_ takes a mapping of paths to values, and no str"):
+        config.with_(cast("Any", "train.epochs=3"))
+    with pytest.raises(TypeError, match="loads takes the text of a file, and no bytes"):
+        loads(cast("Any", b"input: [4]"))
 
 
 def test_base_files_are_not_read_again(tmp_path: Path) -> None:

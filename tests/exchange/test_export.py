@@ -115,7 +115,7 @@ def test_a_run_is_exported(tmp_path: Path) -> None:
     config = small(tmp_path)
     run = netbuild.train(config, runs=tmp_path / "runs")
     path = tmp_path / "x.safetensors"
-    netbuild.export(run.folder, "safetensors", path, checkpoint="last")
+    netbuild.export(run, "safetensors", path, checkpoint="last")
     with safe_open(path, "pt") as file:
         weight = file.get_tensor("3.weight")
     first = netbuild.build(config).state_dict()["3.weight"]
@@ -136,6 +136,8 @@ def test_exported_weights_tell_what_the_run_has_kept(tmp_path: Path) -> None:
     [
         ("packed-lstm", {}, r"packed-lstm.yaml:11: read reads lengths, and torch.export"),
         ("lenet", {"include": ("soft",)}, "the parts are normalize and softmax"),
+        ("lenet", {"include": "soft"}, "^soft cannot be included"),
+        ("lenet", {"batch": 0}, "batch is at least 1, not 0"),
         ("lenet", {"include": ("normalize",)}, "normalize is not in the config"),
         ("vae", {"include": ("softmax",)}, "the loss does not compare with classes"),
     ],

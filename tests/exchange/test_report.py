@@ -248,7 +248,7 @@ def test_wrong_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     cases = {
-        ("nix",): "nix is not a folder",
+        ("nix",): "there is no folder nix",
         ("empty",): "empty is not a run: it has no resolved.yaml",
     }
     for arguments, said in cases.items():
@@ -257,18 +257,21 @@ def test_wrong_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(tmp_path / "runs")
     done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "nix/page.html"])
     assert done.exit_code == 2
-    assert done.stderr.startswith("netbuild: nix/page.html cannot be written: No such file")
-    done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "empty"])
-    assert (done.exit_code, done.stderr) == (
-        2,
-        "netbuild: empty cannot be written: it is a folder\n",
-    )
+    assert done.stderr == "netbuild: there is no folder nix\n"
+    done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "page.yaml"])
+    said = "netbuild: page.yaml is not an .html file by its name\n"
+    assert (done.exit_code, done.stderr) == (2, said)
+    with pytest.raises(ValueError, match=r"page\.yaml is not an \.html file by its name"):
+        netbuild.report(folder, tmp_path / "page.yaml")
+    (tmp_path / "dir.html").mkdir()
+    done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "dir.html"])
+    assert (done.exit_code, done.stderr) == (2, "netbuild: dir.html is a folder\n")
     done = CliRunner().invoke(app, ["report", str(folder), "--no-samples", "-o", "-"])
     assert Reader(done.stdout).text.startswith("tiny/2026-01-31T12-00-00")
     assert CliRunner().invoke(app, ["report", str(folder), "--watch", "-o", "-"]).exit_code == 2
     with pytest.raises(ValueError, match="1 to 12 runs, not 13"):
         netbuild.report([folder] * 13, tmp_path / "page.html")
-    with pytest.raises(RunNotFoundError, match="is not a folder"):
+    with pytest.raises(RunNotFoundError, match="there is no folder nix"):
         netbuild.report("nix", tmp_path / "page.html")
 
 

@@ -164,3 +164,16 @@ def test_progress_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "--done: 100.0%" in last
     assert last.count("<svg") == 2
     assert last.count("<tr>") == 3
+
+
+def test_what_is_no_callback(tmp_path: Path) -> None:
+    """One object, a class and a function are refused before a run is made."""
+    wrong: list[tuple[Any, str]] = [
+        (Noted(), "an object of Noted"),
+        ([Noted], "the class Noted"),
+        ([print], "an object of builtin_function_or_method"),
+    ]
+    for given, name in wrong:
+        with pytest.raises(TypeError, match=f"a list of objects of netbuild.Callback, and {name}"):
+            train(CONFIG, runs=tmp_path, callbacks=given)
+    assert not [*tmp_path.iterdir()]

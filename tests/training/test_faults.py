@@ -156,7 +156,7 @@ UNUSABLE = {
     "dry run": (["--resume", "runs", "--dry-run"], "--runs and --dry-run cannot be used with"),
     "processes": (["-", "--processes", "2"], "several processes cannot read standard input"),
     "no process": (["tiny.yaml", "--processes", "0"], "--processes"),
-    "no run": (["tiny.yaml", "--resume", "runs"], "runs is not a run: it has no resolved.yaml"),
+    "no run": (["tiny.yaml", "--resume", "runs"], "runs is not a run: there is no such folder"),
     "no file": (["none.yaml"], "none.yaml cannot be read: No such file"),
     "folder": (["folder"], "folder cannot be read: "),
     "file for runs": (["tiny.yaml", "--runs", "file"], "file.* cannot be read or written: "),
@@ -189,12 +189,14 @@ def test_what_is_no_run_is_told(tmp_path: Path, name: str, there: str) -> None:
     """A path without a run, or a run without a checkpoint, gives a sentence and code 2."""
     path = tmp_path / "it"
     code = 2
-    said = "it is not a run: it has no resolved.yaml"
+    said = "it is not a run: there is no such folder"
     if there == "file":
         path.write_bytes(b"")
+        said = "it has no resolved.yaml"
         said = "is a config: name its weights" if name == "evaluate" else said
     elif there == "empty":
         path.mkdir()
+        said = "it is not a run: it has no resolved.yaml"
     elif there == "no checkpoint":
         path = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs").run.folder
         said = "does not exist: no checkpoint was saved there"

@@ -12,6 +12,7 @@ from netbuild.checks.trace import trace
 from netbuild.components.layers.layer import Modes
 from netbuild.components.tensor import product
 from netbuild.config.load import load
+from netbuild.diagnostics.exceptions import InputError
 from netbuild.reports.explanation import modes_of
 from netbuild.reports.inspection.look import LayerLook, Look
 from netbuild.runs.folder import Run, class_names, find
@@ -80,6 +81,7 @@ def look(  # noqa: PLR0913  each is an option of the command
         InputError: an input cannot be read, or does not fit.
         TrainingError: there is no such run or sample, or torch refuses the network.
     """
+    _expect_numbers(sample, batch)
     changes = [set] if isinstance(set, str) else [*set]
     given = (input,) if isinstance(input, str) else tuple(input)
     asked = Asked(given, sample, split, batch, seed, backward, pictures)
@@ -92,6 +94,14 @@ def look(  # noqa: PLR0913  each is an option of the command
     else:
         config, name = path_or_config, path_or_config.name
     return _Looking(config, name, run, checkpoint, asked).look()
+
+
+def _expect_numbers(sample: int, batch: int | None) -> None:
+    """Refuse numbers that no sample and no batch has."""
+    if sample < 0:
+        raise InputError(f"there is no sample {sample}: they are numbered from 0")
+    if batch is not None and batch < 1:
+        raise InputError(f"batch is at least 1, not {batch}")
 
 
 class _Looking:

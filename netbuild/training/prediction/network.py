@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.config.load import load
@@ -11,12 +12,21 @@ from netbuild.runs.exported import measured_with, run_with
 from netbuild.runs.folder import Run, find
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from netbuild.config.config import Config
 
 
-def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
+def bare(place: Path | Config) -> tuple[Config, Run] | None:
+    """Return a config and a run of nothing; None for the folder of a run.
+
+    Raises:
+        ConfigError: the config has faults.
+    """
+    if not isinstance(place, Path):
+        return place, Run(Path(place.document.name))
+    return (load(place), Run(place)) if place.is_file() else None
+
+
+def network(place: Path | Config, weights: str | Path | None) -> tuple[Config, Run]:
     """Return the config of a network and its run. For a config that has no run, a run of nothing.
 
     Raises:
@@ -24,11 +34,17 @@ def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
         RunNotFoundError: there is no run.
         TrainingError: what the run has kept of its data was changed.
     """
-    if weights is None:
+    if weights is None and isinstance(place, Path):
         run = find(place)
         return run.with_kept(run.config()), run
-    run = Run(place) if place.is_file() else find(place)
-    config = load(place) if place.is_file() else run.config()
+    given = bare(place)
+    if given is None:
+        assert isinstance(place, Path)
+        run = find(place)
+        given = run.config(), run
+    config, run = given
+    if weights is None:
+        return given
     preparation = config.preparation
     if measures(preparation.normalize) and (numbers := measured_with(weights)):
         numbers = with_measured(preparation.normalize, numbers)

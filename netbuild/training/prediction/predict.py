@@ -134,6 +134,8 @@ class Predictor:
 
     def _expect_one_class(self) -> None:
         """Refuse `top` for a network that does not give one class for each sample."""
+        if self.top < 1:
+            raise TrainingError(f"top is at least 1, not {self.top}")
         if self.top > 1 and (self.scores is None or self.places):
             given = "a class at each place" if self.scores else "no classes"
             message = f"top needs one class for each sample, but this network gives {given}"

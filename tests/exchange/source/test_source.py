@@ -8,7 +8,7 @@ import inspect
 import subprocess
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
@@ -258,8 +258,23 @@ def test_the_command(tmp_path: Path, netbuild: Callable[..., Any]) -> None:
     path = tmp_path / "lenet.py"
     done = netbuild("export", CONFIGS / "lenet.yaml", "-o", path)
     assert done.returncode == 0
-    assert "run by torch for batches of 1, 2 and 5; largest difference 0.0e+00" in done.stdout
+    assert "run by torch for batches of 1, 2 and 5; largest difference 0" in done.stdout
     assert "class Lenet5(nn.Module):" in path.read_text("utf-8")
     done = netbuild("export", CONFIGS / "lenet.yaml", "-o", tmp_path / "x.onnx", "--train")
     assert done.returncode == 2
     assert "--train is for python only" in done.stderr
+    done = netbuild("export", CONFIGS / "lenet.yaml", "-o", tmp_path / "x.py", "--weights", "best")
+    assert done.returncode == 2
+    assert "is a config, and has no checkpoint best: write --weights FILE" in done.stderr
+    done = netbuild("export", CONFIGS / "lenet.yaml", "-o", "-", "--to", "python")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_config_object(tmp_path: Path) -> None:
+    """A config of Python is exported as its file is, and an unknown format is refused."""
+    config = netbuild.load({"input": [4], "layers": [{"Linear": 3}]})
+    made = netbuild.export(config, "python", tmp_path / "x.py")
+    assert made.difference == 0
+    assert "nn.Linear(4, 3)" in made.path.read_text("utf-8")
+    with pytest.raises(netbuild.ExportError, match="the format is one of onnx, pt2, python"):
+        netbuild.export(config, cast("Any", "jpg"), tmp_path / "x.jpg")

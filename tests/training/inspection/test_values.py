@@ -178,3 +178,12 @@ def test_values_that_are_not_finite() -> None:
     values = measured(torch.tensor([0.0, 2.0, np.inf, np.nan]))
     assert values[:7] == ((4,), 1.0, 1.0, 0.0, 2.0, 0.25, 0.5)
     assert sum(values.counts) == 2
+
+
+def test_numbers_that_no_sample_has() -> None:
+    """A sample before the first one, and an empty batch, are refused."""
+    config = netbuild.load({"input": [4], "layers": ["Sigmoid"]})
+    with pytest.raises(netbuild.InputError, match="there is no sample -1"):
+        look(config, sample=-1)
+    with pytest.raises(netbuild.InputError, match="batch is at least 1, not 0"):
+        look(config, batch=0)

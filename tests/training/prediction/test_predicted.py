@@ -11,7 +11,17 @@ import pandas as pd
 import pytest
 import torch
 
-from netbuild import InputError, Run, evaluate, load, loaders, predict, train, training
+from netbuild import (
+    InputError,
+    Run,
+    TrainingError,
+    evaluate,
+    load,
+    loaders,
+    predict,
+    train,
+    training,
+)
 from tests.training_configs import SECTIONS
 
 if TYPE_CHECKING:
@@ -78,6 +88,8 @@ def test_wrong_inputs(run: Run, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=said):
             predict(run, given)
+    with pytest.raises(TrainingError, match="top is at least 1, not 0"):
+        predict(run, X, top=0)
 
 
 def test_warnings(run: Run) -> None:

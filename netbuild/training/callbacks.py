@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.exceptions import StopTraining
+from netbuild.training import randomness
 from netbuild.training.progress import Silent
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Callback:
     A method may raise `StopTraining`: the training then ends as if it had finished, after the step
     or the epoch, with its state in the checkpoint `last`. Any other exception ends the training and
     reaches the caller of `train`. The last checkpoint stays, and the run can be resumed.
+
+    A method may draw random numbers and put the network into evaluation: behind it, the generators
+    and the modes are as they were, so that the training stays the same.
     """
 
     def on_train_begin(self, run: Run, module: nn.Module) -> None:
@@ -88,8 +92,15 @@ class Calls(Silent):
 
     def _each(self, call: Callable[[Callback], None]) -> None:
         """Call all callbacks. All of them hear of a step, also if one ends the training."""
+        if not self.callbacks:
+            return
+        states = randomness.state()
+        modes = [(part, part.training) for part in self.trainer.learner.module.modules()]
         for one in self.callbacks:
             self._called(call, one)
+        randomness.restore(states)
+        for part, mode in modes:
+            part.training = mode
 
     def _called(self, call: Callable[[Callback], None], one: Callback) -> None:
         try:

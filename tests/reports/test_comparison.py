@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from netbuild.cli import app
 from netbuild.reports.comparison.curves import drawn, sparkline
 from netbuild.reports.comparison.outcome import command
-from netbuild.reports.comparison.settings import differing
+from netbuild.reports.comparison.settings import Setting, differing
 from netbuild.runs.records import Record, listed, read
 from tests.run_folders import RATES, epochs, make, rates
 from tests.tables import hold
@@ -123,6 +123,11 @@ def test_what_differs(tmp_path: Path) -> None:
             {"vars": {"width": 9}, "layers": [{"Linear": "$(width)"}, *linear]},
             {"vars.width": ("8", "9")},
         ),
+        "ends of long texts": (
+            {"train": {"note": "a" * 40 + "/one"}},
+            {"train": {"note": "a" * 40 + "/two"}},
+            {"train.note": (f"…{'a' * 23}/one", f"…{'a' * 23}/two")},
+        ),
         "nothing": ({}, {}, {}),
     }
 
@@ -134,6 +139,15 @@ def test_what_differs(tmp_path: Path) -> None:
         assert {s.path: s.texts for s in differing(listed(runs))} == wanted
 
     hold(differs, list(cases), str)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("optimizer.SGD.lr", "lr"), ("optimizer.groups.0.lr", "groups.0.lr"), ("loss.0", "loss.0")],
+)
+def test_names_of_settings(path: str, name: str) -> None:
+    """A field of a group is not taken for that of the whole optimizer."""
+    assert Setting(path, (), ()).name == name
 
 
 def test_other_networks_do_not_differ(made: Path) -> None:

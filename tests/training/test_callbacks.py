@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from rich.console import Console
 
 from netbuild import Callback, StopTraining, load, train
 from netbuild.training import shown
-from tests.training_configs import EPOCHS, SECTIONS, STEPS, TIMES
+from tests.training_configs import EPOCHS, SECTIONS, STEPS, TIMES, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +75,35 @@ def test_all_calls(tmp_path: Path) -> None:
     assert all(map(math.isfinite, noted.losses))
     told = [{n: v for n, v in epoch.items() if n != "best"} for epoch in run.metrics]
     assert noted.metrics == told
+
+
+class Careless(Callback):
+    """Draws random numbers, and leaves the network in evaluation."""
+
+    def __init__(self) -> None:
+        self.module: Any = None
+
+    def on_train_begin(self, run: Run, module: nn.Module) -> None:
+        """Keep the network."""
+        self.module = module
+
+    def on_step_end(self, step: int, loss: float) -> None:
+        """Measure something, carelessly."""
+        self.module.eval()
+        torch.rand(3)
+
+    def on_epoch_end(self, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """Seed the generators."""
+        torch.manual_seed(epoch)
+        random.seed(epoch)
+
+
+def test_a_careless_callback(tmp_path: Path) -> None:
+    """Modes and random numbers of the training stay as they are."""
+    layers = [{"Linear": 8}, "BatchNorm1d", "Dropout", {"Linear": 3}]
+    config = load(SECTIONS | {"layers": layers})
+    runs = [train(config, runs=tmp_path, callbacks=calls) for calls in ([], [Careless()])]
+    assert outcome(runs[0]) == outcome(runs[1])
 
 
 @pytest.mark.parametrize("at", ["step 2", "epoch 1", "begin"])

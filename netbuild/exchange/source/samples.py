@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import objective
+from netbuild.components.datasets.array_files import read_arrays
 from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.bundled import BreastCancer, Diabetes, Digits, Iris, Wine
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.synthetic import Random
-from netbuild.components.target import Classes, Nothing
+from netbuild.components.target import Classes, Labels, Nothing, Signs
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.exchange.source.text import Text, call, lines, literal
 from netbuild.syntax.item import place
@@ -43,6 +45,8 @@ class Samples:
         self.inputs = [f"x{n + 1}" for n in range(len(self.config.inputs))]
         if len(self.inputs) == 1:
             self.inputs = ["x"]
+        #: What the loss compares with.
+        self.kind = objective.wanted(self.config, self.graph.outputs).target
 
     def lines(self) -> list[str]:
         """Return the lines of the function.
@@ -102,6 +106,8 @@ class Samples:
             raise refuse(place(self.item, "normalize"), "normalize names inputs and targets")
         if len(self.config.targets) > 1:
             raise refuse(self.item.type.span, "the data has several targets")
+        if isinstance(self.kind, Signs | Labels):
+            raise refuse(self.item.type.span, f"the loss compares with {self.kind}")
 
     def loaded(self) -> list[str]:
         """Return the lines that load the samples: the inputs, and `y`."""
@@ -131,10 +137,9 @@ class Samples:
 
     def target(self, values: str) -> list[str]:
         """Return the line of the target, with the type that the loss compares with."""
-        kind = objective.wanted(self.config, self.graph.outputs).target
-        if isinstance(kind, (Classes, Nothing)):
+        if isinstance(self.kind, (Classes, Nothing)):
             return [f"    y = torch.tensor({values})"]
-        shape = "".join(f", {size}" for size in kind.tensor.shape)
+        shape = "".join(f", {size}" for size in self.kind.tensor.shape)
         made = f"    y = torch.tensor({values}, dtype=torch.float32)"
         return [f"{made}.reshape(-1{shape})"] if shape else [made]
 
@@ -164,6 +169,12 @@ class Samples:
         """Return the lines that read arrays of a .npz file."""
         if not source.file.endswith(".npz") or not isinstance(source.target, str):
             raise refuse(self.item.type.span, "the arrays are not in a .npz file with one target")
+        if not Path(source.file).is_file():
+            raise refuse(
+                self.item.type.span, f"the types of the arrays are not known: {source.file}"
+            )
+        there = read_arrays(Path(source.file))
+        pixels = {name for name, array in there.items() if array.tensor.dtype == "uint8"}
         self.needs.imports.add("import numpy as np")
         found = [f'    arrays = np.load("{source.file}")']
         for name, own, x in zip(
@@ -172,8 +183,14 @@ class Samples:
             assert x is not None
             shape = ", ".join(map(str, (-1, *x.shape)))
             made = f'torch.tensor(arrays["{own}"], dtype=torch.{x.dtype})'
-            found.append(f"    {name} = {made}.reshape({shape})")
-        return [*found, *self.target(f'arrays["{source.target}"]')]
+            scaled = " / 255" if own in pixels and x.floating else ""
+            found.append(f"    {name} = {made}.reshape({shape}){scaled}")
+        found += self.target(f'arrays["{source.target}"]')
+        if source.target in pixels.intersection(source.inputs) and not isinstance(
+            self.kind, Classes
+        ):
+            found.append("    y = y / 255")
+        return found
 
     def table(self, source: Csv) -> list[str]:
         """Return the lines that read columns of numbers, and a target of numbers or classes."""
@@ -184,16 +201,15 @@ class Samples:
             raise refuse(self.item.type.span, "the table has several inputs")
         self.needs.imports.add("import numpy as np")
         columns = ", ".join(f'"{name}"' for name in source.inputs)
-        kind = objective.wanted(self.config, self.graph.outputs).target
         found = [
             f'    table = np.genfromtxt("{source.file}", delimiter=",", names=True, dtype=None)',
             f"    features = np.stack([table[name] for name in ({columns},)], axis=1)",
             "    x = torch.tensor(features, dtype=torch.float32)",
         ]
-        if isinstance(kind, Classes):
+        if isinstance(self.kind, Classes):
             values = f'    labels = np.unique(table["{source.target}"], return_inverse=True)[1]'
             return [*found, values, *self.target("labels")]
-        return [*found, *self.target(f'table["{source.target}"]')]
+        return [*found, *self.target(f'table["{source.target}"].copy()')]
 
     def split(self) -> list[str]:
         """Return the lines that hold samples out for validation."""
@@ -203,10 +219,17 @@ class Samples:
         order = f"torch.randperm(len(y), generator=torch.Generator().manual_seed({seed}))"
         if part.by == "order":
             order = "torch.arange(len(y))"
-        return [
+        found = [
             f"    order = {order}",
             f"    count = round(len(y) * {part.part:g})  # as many samples validate",
-            "    learn, held = order[:-count], order[-count:]",
+        ]
+        if part.by not in {None, "class"} or not isinstance(self.kind, Classes) or self.kind.shape:
+            return [*found, "    learn, held = order[:-count], order[-count:]"]
+        return [  # evenly spaced places take the same share of each class
+            *found,
+            "    order = order[y[order].argsort(stable=True)]  # class by class",
+            "    held = order[((torch.arange(count) + 0.5) * len(y) / count).long()]",
+            "    learn = order[~torch.isin(order, held)]",
         ]
 
     def normalized(self) -> list[str]:
@@ -224,6 +247,7 @@ class Samples:
                 how = {"dim": literal(axes), "correction": Text("0"), "keepdim": Text("True")}
                 node = call("torch.std_mean", Text(f"{name}[learn]"), **how)
                 found += lines(node, 4, "deviation, mean = ")
+                found.append("    deviation[deviation <= 1e-6 * mean.abs()] = 1  # a constant channel")
             else:
                 mean, deviation = normalize
                 shape = f".reshape(-1{', 1' * places})" if places else ""

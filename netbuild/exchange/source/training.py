@@ -66,11 +66,9 @@ class Loop:
         for name in Train.model_fields:
             if name not in _PLAIN and getattr(config.train, name) != getattr(default, name):
                 raise refuse(place(config.items["train"], name), f"train has {name}")
-        if len(config.optimizers) > 1:
-            raise refuse(config.optimizers[1].item.type.span, "the weights have several optimizers")
-        own = config.optimizers[0]
-        if type(own.optimizer).__name__ == "LBFGS":
-            raise refuse(own.item.type.span, "LBFGS computes the loss itself")
+        for files in self.graph.files.values():  # the source would train other first weights
+            raise refuse(files[0].node.span, "the network begins with the weights of a file")
+        self.expect_one_optimizer()
         for term in config.losses:
             loss = term.loss
             kind = type(loss).__name__
@@ -78,6 +76,25 @@ class Loop:
                 raise refuse(term.item.type.span, f"{kind} is not a loss of torch.nn")
             if isinstance(loss, (AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss)):
                 raise refuse(term.item.type.span, f"{kind} has weights of its own")
+            if len(config.losses) > 1 and self.share(term) != "len(y)":
+                what = f"{kind} is one of several losses, and is no mean over all samples"
+                raise refuse(term.item.type.span, what)
+
+    def expect_one_optimizer(self) -> None:
+        """Refuse several optimizers, and one that does not step with each batch.
+
+        Raises:
+            ExportError: names the line.
+        """
+        optimizers = self.config.optimizers
+        if len(optimizers) > 1:
+            raise refuse(optimizers[1].item.type.span, "the weights have several optimizers")
+        item = optimizers[0].item
+        for name in ("every", "scheduler"):
+            if name in item.modifiers:
+                raise refuse(place(item, name), f"an optimizer in a list has {name}")
+        if type(optimizers[0].optimizer).__name__ == "LBFGS":
+            raise refuse(item.type.span, "LBFGS computes the loss itself")
 
     def lines(self) -> list[str]:
         """Return the lines of the function."""
@@ -239,28 +256,60 @@ class Loop:
                 found.append(f"            {call_}")
         return found
 
+    def share(self, term: LossTerm) -> str | None:
+        """Return what weighs the loss of a batch in the mean of an epoch; None for a sum."""
+        loss = term.loss
+        if getattr(loss, "reduction", "mean") == "sum":
+            return None
+        if not (loss.classifies and loss.divides_by_labels):
+            return "len(y)"
+        if getattr(loss, "weight", None) is not None and hasattr(loss, "ignore_index"):
+            return f"criterion.weight[{self.labels(term)}].sum().item()"
+        return "len(y)" if self.labels(term) == "y" else "int(counts.sum())"
+
+    def labels(self, term: LossTerm) -> str:
+        """Return the labels that count: all, or those that the loss does not ignore."""
+        default = type(term.loss).model_fields.get("ignore_index")
+        ignored = default and getattr(term.loss, "ignore_index", None)
+        return "y" if default is None or ignored == default.default else "y[counts]"
+
     def validation(self, batch: str, inputs: str) -> list[str]:
         """Return the lines that measure loss and accuracy on held-out samples."""
         first = self.config.losses[0]
         told = first.compared(self.graph.outputs)
         scores = "output" if len(self.graph.outputs) == 1 else variable(next(iter(told), ""))
         classifies = first.loss.classifies and self.graph.against(first).kind == "target"
+        share, some = self.share(first), self.labels(first) == "y[counts]"
+        counted = {"shares": share not in {"len(y)", None}, "right": classifies, "labels": some}
+        names = ["total", *(name for name, is_used in counted.items() if is_used)]
+        zeros = ["0.0" if name in {"total", "shares"} else "0" for name in names]
+        space = " " * 16
         found = [
             "",
             "        network.eval()",
-            "        total, right = 0.0, 0" if classifies else "        total = 0.0",
+            f"        {', '.join(names)} = {', '.join(zeros)}",
             "        with torch.no_grad():",
             *self.batch(batch, f"DataLoader(held, batch_size={self.config.train.batch_size})", 12),
             *self.loss(inputs, 16),
-            "                total += loss.item() * len(y)",
         ]
-        text = "epoch {epoch}: val_loss {total / len(held):.4f}"
+        if some:
+            found.append(f"{space}counts = y != {first.loss.model_dump()['ignore_index']}")
+        if counted["shares"]:
+            found += [f"{space}share = {share}", f"{space}shares += share"]
+        times = {None: "", "len(y)": " * len(y)"}.get(share, " * share")
+        found.append(f"{space}total += loss.item(){times}")
+        whole = "shares" if counted["shares"] else "len(held)"
         after: list[str] = []
+        text = f"epoch {{epoch}}: val_loss {{total / {whole}:.4f}}"
         if classifies:
-            found.append(f"                right += int(({scores}.argmax(1) == y).sum())")
+            hits = f"{scores}.argmax(1) == y"
+            hits = f"({hits})[counts]" if some else f"({hits})"
+            found.append(f"{space}right += int({hits}.sum())")
+            found += [f"{space}labels += int(counts.sum())"] if some else []
             is_picture = len(next(iter(told.values())).shape) > 1
             count = "held.tensors[-1].numel()" if is_picture else "len(held)"
-            after = [f"        value, accuracy = total / len(held), right / {count}"]
+            count = "labels" if some else count
+            after = [f"        value, accuracy = total / {whole}, right / {count}"]
             text = "epoch {epoch}: val_loss {value:.4f}, val_accuracy {accuracy:.4f}"
         return [*found, *after, f'        print(f"{text}")']
 

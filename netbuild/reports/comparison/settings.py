@@ -35,9 +35,10 @@ class Setting(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of the path; of a position, the part before it, too."""
+        """The last part of the path; of a position or a field there, the parts before it, too."""
         parts = self.path.split(".")
-        return ".".join(parts[-2:] if parts[-1].isdecimal() else parts[-1:])
+        count = next((n for n in (1, 2) if parts[-n:][0].isdecimal()), 0)
+        return ".".join(parts[-count - 1 :])
 
 
 def differing(records: Sequence[Record]) -> list[Setting]:
@@ -127,7 +128,13 @@ def _texts(values: list[Any]) -> list[str]:
     """Return a short text for each value: of lists of items, what differs from the first list."""
     if _lists(values):
         return [_items(values[0], value) for value in values]
-    return [_brief(value) for value in values]
+    brief = [_brief(value) for value in values]
+    whole = [text_of(value) for value in values]
+    if len({*brief}) == len({*whole}):
+        return brief
+    return [  # long texts that begin alike differ at their ends
+        text if len(text) <= _MOST_TEXT else f"…{text[1 - _MOST_TEXT :]}" for text in whole
+    ]
 
 
 def _brief(value: Any) -> str:

@@ -25,6 +25,7 @@ class _Kept(NamedTuple):
     inputs: tuple[torch.Tensor, ...]
     true: torch.Tensor
     said: torch.Tensor
+    counted: torch.Tensor
     share: float
 
 
@@ -43,6 +44,8 @@ class Classes:
     ) -> None:
         """Add a batch."""
         true = self.first.against(x, y, targets).detach()
+        if self.first.term.loss.signed:  # -1 is the first of two classes
+            true = (true > 0).long()
         count = len(true)
         scores = self.first.all_scores(y).float()  # (samples · places, classes)
         scores = scores.log_softmax(-1)
@@ -61,12 +64,13 @@ class Classes:
         self.seen += count
         shares = scores.exp().max(-1).values.reshape(count, -1)
         self.places = shares.shape[1]
-        shaped = said.reshape(true.shape)
-        for n in torch.argsort(wrongness, descending=True)[:_MISTAKES].tolist():
-            if wrong[n] or self.places > 1:
-                one = tuple(part[n].cpu() for part in x)
-                kept = (float(wrongness[n]), one, true[n].cpu(), shaped[n].cpu())
-                self.kept.append(_Kept(*kept, float(shares[n].mean())))
+        shaped, known = said.reshape(true.shape), counted.reshape(true.shape)
+        chosen = torch.arange(count) if self.places > 1 else wrong.nonzero()[:, 0].cpu()
+        order = wrongness.cpu()[chosen].argsort(descending=True)[:_MISTAKES]
+        for n in chosen[order].tolist():
+            one = tuple(part[n].cpu() for part in x)
+            kept = (float(wrongness[n]), one, true[n].cpu(), shaped[n].cpu(), known[n].cpu())
+            self.kept.append(_Kept(*kept, float(shares[n].mean())))
         self.kept = sorted(self.kept, key=lambda k: -k.wrong)[:_MISTAKES]
 
     def _count(
@@ -121,7 +125,8 @@ class Classes:
         for kept in self.kept[:_MASKS]:
             pictures, text = self.samples.shown(kept.inputs)
             true, said = (part.reshape(part.shape[-2:]) for part in (kept.true, kept.said))
-            alike = float((true == said).float().mean())
+            counted = kept.counted.reshape(true.shape)  # the loss may ignore pixels
+            alike = float((true == said)[counted].float().mean()) if counted.any() else 1.0
             pictures = [(name or "input", one) for name, one in pictures]
             masks = [("true", mask(true)), ("predicted", mask(said))]
             told = f"{alike:.1%} of the pixels are right"

@@ -385,4 +385,4 @@ def _read(y: Any, positions: list[int]) -> tuple[torch.Tensor, ...]:
 
 def _outputs(y: Any) -> tuple[torch.Tensor, ...]:
     """Return all outputs. A network gives one output, or a tuple of them."""
-    return (y,) if isinstance(y, torch.Tensor) else tuple(y)
+    return tuple(y) if isinstance(y, tuple | list) else (y,)  # None if nothing has computed it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from netbuild import training
@@ -50,6 +51,31 @@ def test_masks(tmp_path: Path) -> None:
     assert len(made.colours) == 3
     shares = [float(one.text.partition("%")[0]) for one in made.examples]
     assert all(0 <= share < 100 for share in shares)
+
+
+def test_signs(tmp_path: Path) -> None:
+    """The first of two classes is −1: its samples are counted as those of the other one."""
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "x.npz", x=rng.normal(size=(40, 4)).astype("f4"), y=[0, 1] * 20)
+    data = {"Arrays": {"file": str(tmp_path / "x.npz"), "classes": 2}, "validation": 0.25}
+    _, made = reviewed(tmp_path, layers=[{"Linear": 1}], loss="SoftMarginLoss", data=data)
+    assert sum(map(sum, made.confusion)) == made.samples == 10
+    assert sum(made.confusion[0]) > 0
+    wrong = made.confusion[0][1] + made.confusion[1][0]
+    assert len(made.examples) == wrong
+
+
+def test_ignored_pixels(tmp_path: Path) -> None:
+    """A pixel that the loss ignores is neither right nor wrong."""
+    y = np.zeros((40, 6, 5), "i8")
+    y[:, :3] = 9
+    np.savez(tmp_path / "x.npz", x=np.zeros((40, 1, 6, 5), "f4"), y=y)
+    data = {"Arrays": {"file": str(tmp_path / "x.npz"), "classes": 3}, "validation": 0.25}
+    layers = [{"Conv2d": {"out_channels": 3, "kernel_size": 1, "bias": False}}]
+    loss = {"CrossEntropyLoss": {"ignore_index": 9}}
+    _, made = reviewed(tmp_path, input=[1, 6, 5], layers=layers, loss=loss, data=data)
+    assert sum(map(sum, made.confusion)) == 10 * 15
+    assert made.examples[0].text == "100.0% of the pixels are right"
 
 
 def test_values(tmp_path: Path) -> None:

@@ -125,6 +125,17 @@ def test_against_a_loop_by_hand(tmp_path: Path, every: int, clip: float | None) 
         torch.testing.assert_close(tensor, hand.state_dict()[name], rtol=0, atol=1e-6)
 
 
+def test_a_step_without_a_move(tmp_path: Path) -> None:
+    """The only optimizer takes every second step: the first step changes and measures nothing."""
+    file = write(tmp_path, optimizer=[{"SGD": {"lr": 0.1}, "every": 2}], train={"epochs": 2})
+    trainer = training.prepare(trainable(load(file)), tmp_path / "runs")
+    weights = [p.detach().clone() for p in trainer.learner.module.parameters()]
+    for batch in [*trainer.training.shuffled(16, 0)][:2]:
+        trainer.learner.step([batch], "here")
+        same = [*map(torch.equal, trainer.learner.module.parameters(), weights)]
+        assert all(same) == (trainer.learner.players.taken == 1)
+
+
 def test_accumulated(tmp_path: Path) -> None:
     """Two batches of a step have the gradients of one, without norms and noise."""
     layers = {

@@ -29,7 +29,7 @@ def add(converter: Context, tensor: torch.Tensor, path: str | None = None) -> Va
     made = _made(converter, tensor)
     if made is None:
         kept = {"persistent": True} if path else {}
-        path = path or converter.names.free(converter.call.place.path, "constant")
+        path = path or converter.free("constant")
         dtype = _dtype(tensor)
         return converter.add(
             path, "Constant", values(tensor) | kept, (), tuple(tensor.shape), dtype

@@ -148,6 +148,11 @@ class Context:
         )
         return Value(path, next(iter(outputs)))
 
+    def free(self, kind: str) -> str:
+        """Return a path for an operation in the stack that calls it."""
+        before = self.nodes[-1].path if self.nodes else ""
+        return self.names.free(self.call.place.path, kind, self.call.name, before)
+
     def operation(
         self,
         kind: str,
@@ -165,7 +170,7 @@ class Context:
         else:
             names = LAYERS[kind].inputs + LAYERS[kind].optional_inputs
             wires = [(names[min(n, len(names) - 1)], one) for n, one in enumerate(inputs)]
-        path = self.names.free(self.call.place.path, name or kind)
+        path = self.free(name or kind)
         size = tuple(int(n) for n in shape)
         first = next(iter(dict(wires).values()), None)
         dtype = dtype or (first.dtype if first else "float32")

@@ -164,7 +164,7 @@ def emit(
     first = outputs[ports[0]]
     wires = list(inputs.items())
     if owner.path is None:
-        path = c.names.free(c.call.place.path, kind)
+        path = c.free(kind)
     else:
         path = owner.path
         c.names.check(path)

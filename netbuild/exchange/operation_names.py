@@ -42,11 +42,12 @@ def _hides(name: str) -> bool:
     return name in _TAKEN or keyword.iskeyword(name) or hasattr(builtins, name)
 
 
-def told(variables: Sequence[str]) -> str | None:
+def told(variables: Sequence[str], *, typed: bool = False) -> str | None:
     """Return the name that variables give to the operation whose results they hold.
 
     It is the variable itself, or what `halves0` and `halves1`, or `best_values` and
-    `best_indices`, begin with. None if it says nothing, as `x`.
+    `best_indices`, begin with. None if it says nothing, as `x`: unless an annotation of its type
+    tells it from the other values that such a variable holds.
     """
     named = [(number, one) for number, one in enumerate(variables) if one != "_"]
     if len(variables) == 1 and named:
@@ -55,7 +56,8 @@ def told(variables: Sequence[str]) -> str | None:
     else:
         stems = {_stem(number, one) for number, one in named}
         name = stems.pop() if len(stems) == 1 else ""
-    return name if name and name.isascii() and not _GENERIC.fullmatch(name) else None
+    says = name and name.isascii() and (typed or not _GENERIC.fullmatch(name))
+    return name if says and name.strip("_") else None
 
 
 def _stem(number: int, name: str) -> str:

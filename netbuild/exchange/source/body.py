@@ -63,6 +63,7 @@ class Body:
         self.holds = {name: step for step, name in arguments.items()}
         self.tensors = set(arguments.values())
         self.known: set[Step] = set(arguments)
+        self.meant = {variable(step.hint) for step in self.steps if step.meant}
         self.waiting: list[Waiting] = []
         self.lines: list[str] = []
 
@@ -216,7 +217,9 @@ class Body:
         name, typed = self.name(step), ""
         if self.results == [step] and step not in self.known and name not in self.tensors:
             free = "x" in self.tensors and not step.named
-            name, typed = ("x", "") if free else (name if step.named else "out", ": Tensor")
+            name, typed = ("x", "") if free else (self.result_name(step), ": Tensor")
+        if step.meant:
+            typed = ": Tensor"
         self.names[step] = name
         self.holds[name] = step
         if name in self.tensors:
@@ -228,9 +231,14 @@ class Body:
         place = self.places[step]
         if not step.named and self.flows(step):
             for name in ("x", "y"):
-                if self.is_free(name, place):
+                if name not in self.meant and self.is_free(name, place):
                     return name
         return self.named(variable(step.hint), place)
+
+    def result_name(self, step: Step) -> str:
+        """Return the variable of the result of the stack, which has its type for mypy."""
+        called = step.kind in {"module", "loop", "checkpoint", "choice"} and not step.named
+        return "out" if called else self.named(variable(step.hint), self.places[step])
 
     def flows(self, step: Step) -> bool:
         """Whether the next line reads a result, and nothing else does: it needs no name."""
@@ -294,12 +302,9 @@ class Body:
             if last.step in self.known:
                 self.lines += lines(last.code, self.indent, "return ")
                 return
-            name = "x" if "x" in self.tensors else None
-            if name is None:
-                self.lines += lines(last.code, self.indent, "out: Tensor = ")
-            else:
-                self.lines += lines(last.code, self.indent, f"{name} = ")
-            self.lines.append(f"{' ' * self.indent}return {name or 'out'}")
+            name, typed = ("x", "") if "x" in self.tensors else (self.result_name(last.step), ": Tensor")
+            self.lines += lines(last.code, self.indent, f"{name}{typed} = ")
+            self.lines.append(f"{' ' * self.indent}return {name}")
             return
         self.flush()
         made = Text(", ".join(flat(self.atom(step)) for step in self.results))

@@ -123,8 +123,8 @@ def write(class_: Class) -> list[str]:
     needed = live(
         main.steps, main.results, lambda step: step.is_kept and _acts(members.get(step.part))
     )
-    mark(needed, steps.block)
     inputs = class_.inputs()
+    mark(needed, steps.block, inputs)
     arguments = {
         step_of(value): name for value, name in zip(main.inputs.values(), inputs, strict=True)
     }

@@ -12,7 +12,7 @@ from netbuild.exchange.operation_names import of_type, told, variable
 from netbuild.graph.row import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from netbuild.exchange.source.values import Step
     from netbuild.graph.row import Member
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _CALLS = {"module", "loop", "checkpoint", "choice"}
 
 
-def mark(steps: Sequence[Step], block: Block) -> None:
-    """Mark the steps of a stack whose results need a variable."""
+def mark(steps: Sequence[Step], block: Block, arguments: Collection[str]) -> None:
+    """Mark the steps of a stack whose results need a variable. `arguments` are its inputs'."""
     made: dict[str, list[Step]] = {}
     for step in steps:
         if step.kind not in {"input", "attribute"}:
@@ -40,13 +40,20 @@ def mark(steps: Sequence[Step], block: Block) -> None:
                 name = number
             else:
                 name = _free(of_type(_type(member)), taken)
-            if name != member.name and told((variable(member.name),)) == member.name:
+            if name != member.name and _tells(member.name, _result(found), arguments):
                 name = member.name
-                _result(found).named = True
             taken.add(name)
             before = name
         elif found:
             before = member.name
+
+
+def _tells(name: str, result: Step, arguments: Collection[str]) -> bool:
+    """Mark a result if a variable can tell its name."""
+    own = variable(name)
+    result.meant = told((own,)) is None and not result.count and own not in arguments
+    result.named = told((own,), typed=result.meant) == name
+    return result.named
 
 
 def _has_module(member: Member, steps: Sequence[Step]) -> bool:

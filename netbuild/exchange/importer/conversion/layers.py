@@ -51,6 +51,7 @@ def convert(c: Context) -> Any:
     if p is not None and class_of(module).__name__ not in LAYERS:
         return _skipping(c, p)
     kind = class_of(module).__name__.removeprefix("Packed").removeprefix("Frozen")
+    kind = items.packed(class_of(module)) or kind
     given = _bound(module)(*call.args, **call.kwargs)
     inputs, fields = _inputs(c, kind, given)
     fields = items.fields(module, kind) | fields

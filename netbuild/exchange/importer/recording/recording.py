@@ -19,7 +19,6 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from netbuild.exchange.importer.items import is_layer
 from netbuild.exchange.importer.recording import functions as known
 from netbuild.exchange.importer.recording.statements import Statement, statement_of
-from netbuild.exchange.operation_names import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -239,7 +238,7 @@ class _Recorder(TorchFunctionMode):
             self.used[name] = name
             return Place(name, name, module, first)
         statement = statement_of(sys._getframe(2), _TORCH, __file__)  # noqa: SLF001
-        own = told(statement.variables) or name.rpartition(".")[2]
+        own = statement.name or name.rpartition(".")[2]
         return Place(self.free(around, name, own), name, module, self.used[name])
 
     def free(self, around: Place, name: str, own: str) -> str:
@@ -282,7 +281,7 @@ class _Recorder(TorchFunctionMode):
         statement = statement_of(sys._getframe(2), _TORCH, __file__)  # noqa: SLF001
         path, again = (place.path, place.again) if place else (None, None)
         apart = isinstance(result, (tuple, list))
-        name = told(statement.variables) if apart or not statement.taken_apart else None
+        name = statement.name if apart or not statement.taken_apart else None
         result = self.results(result)
         around = self.stack[-1]
         args, kwargs = given

@@ -11,6 +11,8 @@ import linecache
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.exchange.operation_names import told
+
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
@@ -23,20 +25,34 @@ class Statement(NamedTuple):
 
     `mark` is equal for all calls of the statement until the last number, which grows with each of
     them. `variables` are those to which it assigns what this call gives; `taken_apart` tells that
-    they hold only a part of it. `reflected` tells that a number stands before an operator.
+    they hold only a part of it, and `typed` that an annotation says what it is. `reflected` tells that a number stands before an operator.
     """
 
     mark: tuple[object, ...] = ()
     variables: tuple[str, ...] = ()
+    typed: bool = False
     taken_apart: bool = False
     reflected: bool = False
+
+    @property
+    def name(self) -> str | None:
+        """The name that the variables give to what the call does."""
+        return told(self.variables, typed=self.typed)
+
+
+class _Target(NamedTuple):
+    """The variables of an assignment."""
+
+    variables: tuple[str, ...] = ()
+    typed: bool = False
+    taken_apart: bool = False
 
 
 class _File(NamedTuple):
     """The expressions of a file by their places, and the first line of the statement of a line."""
 
     first_lines: dict[int, int]
-    assigned: dict[_Place, tuple[tuple[str, ...], bool]]
+    assigned: dict[_Place, _Target]
     reflected: set[_Place]
 
 
@@ -50,12 +66,12 @@ def statement_of(frame: FrameType | None, *ignored: str) -> Statement:
     file = _read(code.co_filename)
     first = file.first_lines.get(frame.f_lineno, frame.f_lineno)
     place = _places(code)[frame.f_lasti // 2] if file.assigned or file.reflected else None
-    variables, part = (), False
+    target = _Target()
     if place is not None:
         ending = (None, place[1], None, place[3])
-        variables, part = file.assigned.get(place) or file.assigned.get(ending) or ((), False)
+        target = file.assigned.get(place) or file.assigned.get(ending) or target
     mark = (code.co_filename, id(frame), first, frame.f_lasti)
-    return Statement(mark, variables, part, place in file.reflected)
+    return Statement(mark, *target, place in file.reflected)
 
 
 @cache
@@ -82,25 +98,25 @@ def _read(file: str) -> _File:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             _assign(found, node.targets[0], node.value)
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            _assign(found, node.target, node.value)
+            _assign(found, node.target, node.value, typed=True)
     return found
 
 
-def _assign(found: _File, target: ast.expr, value: ast.expr) -> None:
+def _assign(found: _File, target: ast.expr, value: ast.expr, *, typed: bool = False) -> None:
     """Note the variables of an assignment at the expression whose value they get."""
     parts = target.elts if isinstance(target, ast.Tuple) else [target]
     variables = tuple(one.id for one in parts if isinstance(one, ast.Name))
     if len(variables) < len(parts):
         return
-    part = False
+    own = _Target(variables, typed)
     while True:
-        found.assigned[_place(value)] = (variables, part)
+        found.assigned[_place(value)] = own
         if isinstance(value, ast.Call | ast.Subscript) and value.lineno != value.end_lineno:
             # Python 3.11 has another first line for a method that a call on several lines ends.
-            found.assigned[None, value.end_lineno, None, value.end_col_offset] = (variables, part)
+            found.assigned[None, value.end_lineno, None, value.end_col_offset] = own
         if not isinstance(value, ast.Subscript) or not isinstance(value.slice, ast.Constant):
             return
-        value, part = value.value, True
+        value, own = value.value, own._replace(taken_apart=True)
 
 
 def _place(node: ast.expr) -> _Place:

@@ -302,7 +302,9 @@ class Body:
             if last.step in self.known:
                 self.lines += lines(last.code, self.indent, "return ")
                 return
-            name, typed = ("x", "") if "x" in self.tensors else (self.result_name(last.step), ": Tensor")
+            name, typed = (
+                ("x", "") if "x" in self.tensors else (self.result_name(last.step), ": Tensor")
+            )
             self.lines += lines(last.code, self.indent, f"{name}{typed} = ")
             self.lines.append(f"{' ' * self.indent}return {name}")
             return

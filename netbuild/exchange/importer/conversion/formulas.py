@@ -315,6 +315,9 @@ def _fitted(converter: Context, x: Sym, target: Sym) -> Sym:
             shape += [1] * (len(group) - 1)
         else:
             shape.append(x.size(d))
+    more = len(shape) - len(x.shape)
+    if more > 0 and shape == [*[1] * more, *x.shape]:
+        return x  # a formula repeats axes that come first
     return converter.reshaped(x, renumbered(groups), shape)
 
 

@@ -120,7 +120,8 @@ def _by_name(layer: type[Layer], found: dict[str, Sym]) -> dict[str, Sym]:
     """Return the inputs of a layer by the layer's own names."""
     known = (*layer.inputs, *layer.optional_inputs, *layer.named_inputs)
     if layer.inputs[:1] != (next(iter(found), None),) and found and next(iter(found)) not in known:
-        found = dict(zip(known, found.values(), strict=False))
+        places = zip(known, found.items(), strict=False)
+        found = {name if name in known else place: one for place, (name, one) in places}
     attends = layer.__name__ == "MultiheadAttention"
     if attends and found.get("value") == found.get("key"):
         found.pop("value", None)

@@ -109,4 +109,3 @@ class Names:
             number += 1
             free = f"{name}_{number}"
         return free
-

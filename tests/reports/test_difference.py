@@ -220,3 +220,13 @@ def test_tensors_that_load_elsewhere() -> None:
         ("1.*", "2.*", ", but would load into another layer"),
         ("2.*", "3.*", ", but would load into another layer"),
     ]
+
+
+def test_the_letters_of_a_formula() -> None:
+    """The names of a formula's inputs stand only in it, and their order says nothing."""
+    text = "inputs: {a: [4], b: [4]}\nlayers:\n  - Formula: %s\n    inputs: %s\n"
+    before = text % ("1 + p * exp(-q)", "{p: a, q: b}")
+    assert between(before, text % ("1+v*exp(-u)", "{u: b, v: a}")).is_same_network
+    changes = between(before, text % ("1 + p * exp(-q)", "{p: b, q: a}"))
+    assert kinds(changes) == ["changed"]
+    assert kinds(between(before, text % ("1 + p * exp(q)", "{p: a, q: b}"))) == ["changed"]

@@ -230,7 +230,8 @@ def _flat(value: Any) -> list[torch.Tensor]:
 def _difference(number: int, one: torch.Tensor, other: torch.Tensor) -> float:
     same = (one == other) | (one.isnan() & other.isnan())
     difference = float((one - other).abs()[~same].max()) if bool((~same).any()) else 0.0
-    scale = max(1.0, float(other[other.isfinite()].abs().max())) if other.numel() else 1.0
+    finite = other[other.isfinite()]
+    scale = max(1.0, float(finite.abs().max())) if finite.numel() else 1.0
     if not difference <= TOLERANCE * scale:
         message = f"output {number} of the config differs from the module by {difference:.1e}"
         raise ImportedError(message)

@@ -6,6 +6,7 @@ with the exceptions of `_READ`.
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -38,11 +39,21 @@ def is_layer(module: nn.Module) -> bool:
     name = kind.__name__
     if kind.__module__ == modules.__name__ or probability(module) is not None:
         return True
+    if packed(kind) is not None:
+        return True
     if name not in LAYERS or not issubclass(kind, nn.Module):
         return False
     if not kind.__module__.startswith("torch.nn."):
         return name in _OWN and all(hasattr(module, field) for field in _required(name))
     return True
+
+
+def packed(kind: type[nn.Module]) -> str | None:
+    """Return the name of torch's recurrent layer that a class lets read `lengths`, if it does."""
+    base = next((one for one in (nn.RNN, nn.LSTM, nn.GRU) if issubclass(kind, one)), None)
+    if base is None or kind.__module__.startswith("torch.nn."):
+        return None
+    return base.__name__ if "lengths" in signature(kind.forward).parameters else None
 
 
 def _required(name: str) -> list[str]:
@@ -82,7 +93,13 @@ def _value(module: nn.Module, name: str, field: str) -> Any:
         return getattr(value, "__name__", type(value).__name__).lower()
     if field in {"shape", "dims"} or name in {"LayerNorm", "RMSNorm"}:
         return list(value) if isinstance(value, tuple) else value
-    return plain(value)
+    return _size(value)
+
+
+def _size(value: Any) -> Any:
+    """Return sizes as YAML holds them. A layer of one axis has a tuple of one size."""
+    single = isinstance(value, tuple) and len(value) == 1 and type(value[0]) is int
+    return value[0] if single else plain(value)
 
 
 def _present(attribute: str) -> Callable[[nn.Module], bool]:
@@ -95,6 +112,8 @@ def _below(path: str, attribute: str) -> Callable[[nn.Module], Any]:
 
 
 def _bias(module: nn.Module) -> Any:
+    if getattr(module, "affine", None) is False:
+        return True  # the default, for a norm without weights has none in any case
     if "bias" in module._parameters:  # noqa: SLF001  None stands there for no bias
         return module._parameters["bias"] is not None  # noqa: SLF001
     if parametrize.is_parametrized(module, "bias"):
@@ -105,9 +124,9 @@ def _bias(module: nn.Module) -> Any:
 
 def _stride(module: nn.Module) -> Any:
     """A pool's stride is its kernel size if nobody says otherwise."""
-    stride = plain(getattr(module, "stride", _MISSING))
+    stride = _size(getattr(module, "stride", _MISSING))
     pools = "Pool" in type(module).__name__ or "Unpool" in type(module).__name__
-    return None if pools and stride == plain(getattr(module, "kernel_size", None)) else stride
+    return None if pools and stride == _size(getattr(module, "kernel_size", None)) else stride
 
 
 def _normalized(module: Any) -> Any:
@@ -144,6 +163,7 @@ _READ: dict[tuple[str, str], Callable[[Any], Any]] = {
         }.items()
     },
     ("TransformerEncoderLayer", "activation"): _encoder_activation,
+    ("TransformerEncoder", "enable_nested_tensor"): lambda _: True,  # it has no effect here
     **{
         ("Transformer", field): read
         for field, read in {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.layers.elementwise.functions import FUNCTIONS
+from netbuild.exchange.operation_names import variable
 from netbuild.exchange.source.text import ATOM, WIDTH, Code, Text, flat, lines, power
 from netbuild.exchange.source.values import Value, as_method, code, is_operator, step_of
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: The most calls within one another on a line.
 _DEEPEST = 3
-#: Names that a variable may not hide.
-_TAKEN = {"self", "torch", "nn", "F", "Tensor", "checkpoint", "recomputed", "math"}
 
 
 class Waiting(NamedTuple):
@@ -26,16 +24,6 @@ class Waiting(NamedTuple):
     step: Step
     code: Code
     depth: int
-
-
-def variable(name: str) -> str:
-    """Return a name as a variable of Python: `input` is `x`, and `0` is `y`."""
-    if name == "input":
-        return "x"
-    if not name.isidentifier():
-        return "y"
-    hides = name in _TAKEN or keyword.iskeyword(name) or hasattr(builtins, name)
-    return f"{name}_" if hides else name
 
 
 class Body:
@@ -75,6 +63,7 @@ class Body:
         self.holds = {name: step for step, name in arguments.items()}
         self.tensors = set(arguments.values())
         self.known: set[Step] = set(arguments)
+        self.meant = {variable(step.hint) for step in self.steps if step.meant}
         self.waiting: list[Waiting] = []
         self.lines: list[str] = []
 
@@ -89,6 +78,8 @@ class Body:
         """Write what must stand before a step, and let the step wait for its reader."""
         if step in self.names:  # it is an element of a tuple that was taken apart
             return
+        if self.starts_formula(step):
+            self.flush()
         inner = self.inlined(step)
         read = {step_of(value) for value in step.reads}
         if len(inner) < sum(one.step in read for one in self.waiting):
@@ -116,7 +107,7 @@ class Body:
             return
         deeper = step.kind != "item" and not is_arithmetic(step)
         self.waiting.append(Waiting(step, made, depth + deeper))
-        if len(self.readers.get(step, ())) != 1 or step.alone:
+        if len(self.readers.get(step, ())) != 1 or step.alone or step.named:
             self.flush()
 
     def made(self, step: Step, told: Callable[[Value], Code]) -> Code:
@@ -144,6 +135,10 @@ class Body:
             return []
         if step.alone and any(not is_simple(one.step) for one in found):
             return []
+        if any(one.step.part != step.part and is_both_elementwise(one.step, step) for one in found):
+            return []  # the importer would read both as one formula
+        if found and step.kind == "function" and all(one.step.part == step.part for one in found):
+            return found
         module = step.kind == "module"
         for one in found:
             if one.depth >= _DEEPEST or (module and one.step.ends and one.depth > 1):
@@ -152,6 +147,15 @@ class Body:
         if sum(len(flat(one.code)) for one in found) + self.own_length(step) > most:
             return []
         return found
+
+    def starts_formula(self, step: Step) -> bool:
+        """Whether a formula begins that a step which waits would tear apart."""
+        place = self.places[step]
+        if step.kind != "function" or (place and self.steps[place - 1].part == step.part):
+            return False
+        inside = [one for one in self.steps[place + 1 :] if one.part == step.part]
+        read = {step_of(value) for one in inside for value in one.reads}
+        return any(one.step in read for one in self.waiting)
 
     def items(self, step: Step) -> dict[int, Step]:
         """Return the elements of a tuple that are read; none if something reads the tuple."""
@@ -168,7 +172,10 @@ class Body:
         items, names = self.items(step), []
         for number in range(step.count):
             if number in items:
-                name = self.named(variable(items[number].hint), self.places[step])
+                hint = items[number].hint
+                if step.named and not hint.startswith(step.hint):
+                    hint = f"{step.hint}_{hint}"
+                name = self.named(variable(hint), self.places[step])
                 self.names[items[number]], self.holds[name] = name, items[number]
                 self.known.add(items[number])
                 names.append(name)
@@ -209,7 +216,10 @@ class Body:
         """Write an assignment."""
         name, typed = self.name(step), ""
         if self.results == [step] and step not in self.known and name not in self.tensors:
-            name, typed = ("x", "") if "x" in self.tensors else ("out", ": Tensor")
+            free = "x" in self.tensors and not step.named
+            name, typed = ("x", "") if free else (self.result_name(step), ": Tensor")
+        if step.meant:
+            typed = ": Tensor"
         self.names[step] = name
         self.holds[name] = step
         if name in self.tensors:
@@ -219,11 +229,16 @@ class Body:
     def name(self, step: Step) -> str:
         """Return the variable of a step: `x` in a flow, else the name in the file."""
         place = self.places[step]
-        if self.flows(step):
+        if not step.named and self.flows(step):
             for name in ("x", "y"):
-                if self.is_free(name, place):
+                if name not in self.meant and self.is_free(name, place):
                     return name
         return self.named(variable(step.hint), place)
+
+    def result_name(self, step: Step) -> str:
+        """Return the variable of the result of the stack, which has its type for mypy."""
+        called = step.kind in {"module", "loop", "checkpoint", "choice"} and not step.named
+        return "out" if called else self.named(variable(step.hint), self.places[step])
 
     def flows(self, step: Step) -> bool:
         """Whether the next line reads a result, and nothing else does: it needs no name."""
@@ -287,12 +302,11 @@ class Body:
             if last.step in self.known:
                 self.lines += lines(last.code, self.indent, "return ")
                 return
-            name = "x" if "x" in self.tensors else None
-            if name is None:
-                self.lines += lines(last.code, self.indent, "out: Tensor = ")
-            else:
-                self.lines += lines(last.code, self.indent, f"{name} = ")
-            self.lines.append(f"{' ' * self.indent}return {name or 'out'}")
+            name, typed = (
+                ("x", "") if "x" in self.tensors else (self.result_name(last.step), ": Tensor")
+            )
+            self.lines += lines(last.code, self.indent, f"{name}{typed} = ")
+            self.lines.append(f"{' ' * self.indent}return {name}")
             return
         self.flush()
         made = Text(", ".join(flat(self.atom(step)) for step in self.results))
@@ -316,6 +330,16 @@ def step_named(step: Step, place: str) -> Step:
 def is_arithmetic(step: Step) -> bool:
     """Whether a step is an operator, which makes a line no deeper."""
     return step.kind == "function" and is_operator(step.name)
+
+
+def is_both_elementwise(one: Step, other: Step) -> bool:
+    """Whether two steps compute element by element."""
+    return all(
+        step.kind == "function"
+        and (is_operator(step.name) or step.name.rpartition(".")[2] in FUNCTIONS)
+        and step.name != "torch.matmul"
+        for step in (one, other)
+    )
 
 
 def is_simple(step: Step) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.layers.constant import Constant
+from netbuild.exchange.operation_names import variable
 from netbuild.exchange.source import forward
-from netbuild.exchange.source.body import variable
 from netbuild.exchange.source.constructors import Constructors, is_numbered, texts
 from netbuild.exchange.source.kinds import derived
 from netbuild.exchange.source.layout import ApartError

@@ -10,6 +10,7 @@ from netbuild.exchange.source.constructors import texts
 from netbuild.exchange.source.fitting import MISSING
 from netbuild.exchange.source.layout import ApartError
 from netbuild.exchange.source.recording import record
+from netbuild.exchange.source.surviving import mark
 from netbuild.exchange.source.text import Argument, Code, Group, Text, call, lines, literal
 from netbuild.exchange.source.values import Name, plain, same, step_of
 from netbuild.graph.row import Block, Row
@@ -123,6 +124,7 @@ def write(class_: Class) -> list[str]:
         main.steps, main.results, lambda step: step.is_kept and _acts(members.get(step.part))
     )
     inputs = class_.inputs()
+    mark(needed, steps.block, inputs)
     arguments = {
         step_of(value): name for value, name in zip(main.inputs.values(), inputs, strict=True)
     }

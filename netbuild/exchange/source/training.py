@@ -10,7 +10,7 @@ from netbuild.components.losses.classes import (
 )
 from netbuild.components.schedulers.cycle import CosineAnnealingLR, OneCycleLR
 from netbuild.config.train import Train
-from netbuild.exchange.source.body import variable
+from netbuild.exchange.operation_names import variable
 from netbuild.exchange.source.samples import Samples, refuse
 from netbuild.exchange.source.text import Argument, Code, Group, Text, call, lines, literal
 from netbuild.syntax.item import place

@@ -61,6 +61,10 @@ class Step:
     part: Any = None
     #: Whether a person gives it a line of its own: a stack, or a choice.
     alone: bool = False
+    #: Whether its result needs a variable of its own, for its name would be lost.
+    named: bool = False
+    #: Whether the variable needs its type, for `x` says nothing.
+    meant: bool = False
     #: Whether a line ends with it, as with an activation.
     ends: bool = False
     #: The number of its results, if it gives a tuple that is taken apart.

@@ -9,6 +9,7 @@ from netbuild.config.resolution import resolved_values
 from netbuild.config.sections import SECTIONS
 from netbuild.graph.value import state_key
 from netbuild.reports.difference.alignment import align, chosen, file_arguments, flat, said_beside
+from netbuild.reports.difference.formulas import nameless
 from netbuild.reports.difference.wires import Wires
 from netbuild.runs.weights import Comparison, compare
 
@@ -192,16 +193,19 @@ def _arguments(
     Layers of two types are compared by the arguments that both types have.
     """
     old, new = file_arguments(before), file_arguments(after)
+    formula = nameless(after)[0]
+    lettered = {"formula", "inputs"} if formula and formula == nameless(before)[0] else set()
     if before.reuses:
         old["reuses"] = called.get(before.reuses)
     names = [name for name in new if name in old or name in chosen(after)]
+    names = [name for name in names if name not in lettered]
     written = {n: (old.get(n), new[n]) for n in names if old.get(n) != new[n]}
     if before.reuses and not after.reuses:
         written["reuses"] = (before.reuses, None)
     gone = said_beside(before) - said_beside(after)
     written |= {name: (old[name], None) for name in sorted(gone)}
     old, new = flat(before.arguments), flat(after.arguments)
-    names = [name for name in new if name in old and name not in written]
+    names = [name for name in new if name in old and name not in {*written, *lettered}]
     return written, {n: (old[n], new[n]) for n in names if old[n] != new[n]}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.made import Made
+from netbuild.reports.difference.formulas import nameless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,6 +129,8 @@ def _key(row: Row) -> _LayerKey:
     written = file_arguments(row) | {
         "reuses": bool(row.reuses)
     }  # the reused layer may have moved too
+    formula, _ = nameless(row)
+    written |= {"formula": formula, "inputs": ()} if formula else {}
     return _LayerKey(row.type, family, written, row.tensors)
 
 

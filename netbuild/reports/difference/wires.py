@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.graph.graph import results
 from netbuild.graph.value import Value
+from netbuild.reports.difference.formulas import nameless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +27,10 @@ class Wires:
 
     def inputs(self, before: Row, after: Row) -> tuple[tuple[Value, ...], tuple[Value, ...]] | None:
         """Return the values that a layer reads before and after, or None if they correspond."""
-        old, new = before.sources, after.sources
+        old, new = nameless(before)[1], nameless(after)[1]
         if len(old) == len(new) and all(map(self._same, old, new)):
             return None
-        return old, new
+        return before.sources, after.sources
 
     def other_outputs(self) -> bool:
         """Whether an output of the network comes from another layer."""

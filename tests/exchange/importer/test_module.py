@@ -108,7 +108,7 @@ def test_a_statement_is_a_formula() -> None:
     network = read(Functions(), [torch.randn(2, 3), torch.randn(2, 3)])
     assert [(node.type, dict(node.arguments)) for node in network.nodes] == [
         ("Add", {}),
-        ("Formula", {"formula": "sigmoid(x * 1.5) * (1 - y) ** 2"}),
+        ("Formula", {"formula": "sigmoid(1.5 * x) * (1 - y) ** 2"}),
         ("ReLU", {}),
     ]
     exact(Functions(), (3,), (3,))

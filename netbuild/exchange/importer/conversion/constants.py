@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 _MOST, _SHORT = 4096, 64
 
 
-def add(converter: Context, tensor: torch.Tensor, path: str | None = None) -> Value:
-    """Add the Constant of a tensor; with a path it is a buffer in `state_dict()`."""
+def add(
+    converter: Context, tensor: torch.Tensor, path: str | None = None, *, persistent: bool = True
+) -> Value:
+    """Add the Constant of a tensor. At the path of a buffer it may be in `state_dict()`."""
     tensor = tensor.float() if tensor.is_floating_point() else tensor
     made = _made(converter, tensor)
     if made is None:
-        kept = {"persistent": True} if path else {}
-        path = path or converter.names.free(converter.call.place.path, "constant")
+        kept = {"persistent": True} if path and persistent else {}
+        path = path or converter.free("constant")
         dtype = _dtype(tensor)
         return converter.add(
             path, "Constant", values(tensor) | kept, (), tuple(tensor.shape), dtype
         )
-    if path:
+    if path and persistent:
         given = {"persistent": True}
         return converter.add(path, "Constant", given, [("input", made)], made.shape, made.dtype)
     return made.value

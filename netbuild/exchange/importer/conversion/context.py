@@ -91,7 +91,7 @@ class Context:
         leaf = self.recorded.leaves[ref]
         tensor = leaf.tensor
         if leaf.kind == "buffer" and not self.names.persistent(leaf.name):
-            return self.constant(Fixed(tensor))
+            return self.constant(Fixed(tensor), leaf.name)
         self.names.check(leaf.name)
         dtype = self.recorded.dtypes[ref]
         shape = tuple(tensor.shape)
@@ -109,8 +109,8 @@ class Context:
             value = self.tabulate(self, tensor, leaf.name)
         return Sym(value, axes, shape, dtype, shared=True)
 
-    def constant(self, fixed: Fixed) -> Sym:
-        """Add a Constant in the stack at hand."""
+    def constant(self, fixed: Fixed, path: str | None = None) -> Sym:
+        """Add a Constant in the stack at hand, or at the path of its buffer."""
         tensor, batch = fixed
         key = (self.call.place.path, id(tensor))
         if key not in self.constants:
@@ -122,7 +122,7 @@ class Context:
                 axes, shape = renumbered(groups), tuple(own.shape)
             else:
                 own, axes = tensor, tuple((d + 1,) for d in range(len(shape)))
-            value = self.tabulate(self, own)
+            value = self.tabulate(self, own, path, persistent=False)
             dtype = "float32" if own.is_floating_point() else str(own.dtype).removeprefix("torch.")
             self.constants[key] = Sym(value, axes, shape, dtype, shared=True)
         return self.constants[key]
@@ -148,6 +148,11 @@ class Context:
         )
         return Value(path, next(iter(outputs)))
 
+    def free(self, kind: str) -> str:
+        """Return a path for an operation in the stack that calls it."""
+        before = self.nodes[-1].path if self.nodes else ""
+        return self.names.free(self.call.place.path, kind, self.call.name, before)
+
     def operation(
         self,
         kind: str,
@@ -165,7 +170,7 @@ class Context:
         else:
             names = LAYERS[kind].inputs + LAYERS[kind].optional_inputs
             wires = [(names[min(n, len(names) - 1)], one) for n, one in enumerate(inputs)]
-        path = self.names.free(self.call.place.path, name or kind)
+        path = self.free(name or kind)
         size = tuple(int(n) for n in shape)
         first = next(iter(dict(wires).values()), None)
         dtype = dtype or (first.dtype if first else "float32")

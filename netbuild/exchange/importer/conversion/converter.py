@@ -97,9 +97,9 @@ def _gap(c: Context, reason: str) -> None:
     """Add a node for a call that a config cannot hold. What comes next reads its results."""
     call = c.call
     kind = type(call.target).__name__ if call.path is not None else name_of(call.target)
-    path = call.path if call.path is not None else c.names.free(call.place.path, kind)
+    path = call.path if call.path is not None else c.free(kind)
     if any(node.path == path for node in c.nodes):
-        path = c.names.free(call.place.path, kind)
+        path = c.free(kind)
     reads: list[tuple[str, Value]] = []
     for ref in refs((call.args, call.kwargs)):
         found = c.values.get(ref)
@@ -202,6 +202,7 @@ def _fused(recorded: Recorded) -> set[Ref]:
         reading = readers.get(ref, [])
         if len(reading) == 1 and call.path is None and reading[0].path is None:
             first, then = call.statement, reading[0].statement
+            first, then = first.mark, then.mark
             if first and first[:3] == then[:3] and first[3] < then[3]:
                 found.add(ref)
     return found

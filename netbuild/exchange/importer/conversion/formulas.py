@@ -147,7 +147,9 @@ def _arguments(name: str, call: Call) -> tuple[list[Any], Any]:
             later.pop()
         values += later
     values += keywords.values()
-    if name in {"rsub", "rtruediv", "rdiv", "rpow", "rfloordiv", "rmod", "rmul", "radd"}:
+    numbered = len(values) == 2 and isinstance(values[1], (int, float))
+    turned = name in {"add", "mul"} and call.statement.reflected and numbered and factor == 1
+    if turned or name in {"rsub", "rtruediv", "rdiv", "rpow", "rfloordiv", "rmod"}:
         values = [values[1], values[0], *values[2:]]
     return values, factor
 
@@ -313,6 +315,9 @@ def _fitted(converter: Context, x: Sym, target: Sym) -> Sym:
             shape += [1] * (len(group) - 1)
         else:
             shape.append(x.size(d))
+    more = len(shape) - len(x.shape)
+    if more > 0 and shape == [*[1] * more, *x.shape]:
+        return x  # a formula repeats axes that come first
     return converter.reshaped(x, renumbered(groups), shape)
 
 

@@ -51,6 +51,7 @@ def convert(c: Context) -> Any:
     if p is not None and class_of(module).__name__ not in LAYERS:
         return _skipping(c, p)
     kind = class_of(module).__name__.removeprefix("Packed").removeprefix("Frozen")
+    kind = items.packed(class_of(module)) or kind
     given = _bound(module)(*call.args, **call.kwargs)
     inputs, fields = _inputs(c, kind, given)
     fields = items.fields(module, kind) | fields
@@ -119,7 +120,8 @@ def _by_name(layer: type[Layer], found: dict[str, Sym]) -> dict[str, Sym]:
     """Return the inputs of a layer by the layer's own names."""
     known = (*layer.inputs, *layer.optional_inputs, *layer.named_inputs)
     if layer.inputs[:1] != (next(iter(found), None),) and found and next(iter(found)) not in known:
-        found = dict(zip(known, found.values(), strict=False))
+        places = zip(known, found.items(), strict=False)
+        found = {name if name in known else place: one for place, (name, one) in places}
     attends = layer.__name__ == "MultiheadAttention"
     if attends and found.get("value") == found.get("key"):
         found.pop("value", None)
@@ -164,7 +166,7 @@ def emit(
     first = outputs[ports[0]]
     wires = list(inputs.items())
     if owner.path is None:
-        path = c.names.free(c.call.place.path, kind)
+        path = c.free(kind)
     else:
         path = owner.path
         c.names.check(path)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from netbuild.exchange.importer.conversion.layouts import Gap
+from netbuild.exchange.operation_names import of_type
 from netbuild.syntax.names import RESERVED
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ class Names:
         self._transient: set[str] = set()
         #: The names of all modules.
         self.modules: set[str] = set()
+        self._inside: dict[str, list[str]] = {}  # the modules directly in each stack
         self._hint: str | None = None
         for name, one in module.named_modules(remove_duplicate=False):
             prefix = f"{name}." if name else ""
             self._taken.add(name)
             self.modules.add(name)
+            if name:
+                around, _, own = name.rpartition(".")
+                self._inside.setdefault(around, []).append(own)
             self._taken |= {f"{prefix}{key}" for key in (*one._parameters, *one._buffers)}  # noqa: SLF001
             self._transient |= {
                 f"{prefix}{key}"
@@ -51,12 +56,19 @@ class Names:
         """Let the next operation have the path of the module that it stands for."""
         self._hint = path
 
-    def free(self, stack: str, kind: str) -> str:
-        """Return a path in a stack for an operation: `layer1.0.add`, then `layer1.0.add_1`."""
+    def free(self, stack: str, kind: str, name: str | None, before: str) -> str:
+        """Return a path in a stack for an operation: `layer1.0.add`, then `layer1.0.add_1`.
+
+        Args:
+            stack: the path of the stack.
+            kind: the type of the operation.
+            name: what the variable of its result says.
+            before: the path of the node before it.
+        """
         if self._hint is not None:
             path, self._hint = self._hint, None
             return path
-        name = _SHORT.get(kind, kind.lower().strip("_")) or "step"
+        name = name or self._number(stack, before) or of_type(kind)
         name = f"{name}_" if name in RESERVED or not _NAME.fullmatch(name) else name
         prefix = f"{stack}." if stack else ""
         path, number = f"{prefix}{name}", 0
@@ -65,6 +77,15 @@ class Names:
             path = f"{prefix}{name}_{number}"
         self._taken.add(path)
         return path
+
+    def _number(self, stack: str, before: str) -> str | None:
+        """Return the next number if the modules of a stack have numbers, and none has this one."""
+        prefix = f"{stack}." if stack else ""
+        if not all(one.isdecimal() for one in self._inside.get(stack, ("",))):
+            return None
+        last = before.removeprefix(prefix).partition(".")[0] if before.startswith(prefix) else ""
+        number = str(int(last) + 1) if last.isdecimal() else "0"
+        return None if f"{prefix}{number}" in self._taken else number
 
     @staticmethod
     def check(path: str) -> None:
@@ -88,7 +109,3 @@ class Names:
             number += 1
             free = f"{name}_{number}"
         return free
-
-
-#: Names that torch's modules have for something else.
-_SHORT = {"To": "cast", "Linear": "product", "TakeAlongDim": "taken", "RandnLike": "noise"}

@@ -101,7 +101,7 @@ def ordered(kind: str, *order: str) -> Any:
             shape[own - 1 if own > 0 else own] = given["k"]
         size = tuple(shape)
         outputs = {"values": Tensor(size, found.dtype), "indices": Tensor(size, "int64")}
-        path = c.names.free(c.call.place.path, kind)
+        path = c.free(kind)
         c.add(path, kind, fields, [("input", found)], (), found.dtype, others=outputs)
         return [
             Sym(Value(path, port), found.axes, one.shape, one.dtype, found.shared)

@@ -265,7 +265,7 @@ def _parts(c: Context, x: Sym, kind: str, given: dict[str, Any], dim: int) -> An
         shape = list(x.shape)
         shape[own - 1 if own > 0 else own] = c.sizes(ref)[dim]
         outputs[str(number)] = Tensor(tuple(shape), x.dtype)
-    path = c.names.free(c.call.place.path, kind)
+    path = c.free(kind)
     c.add(path, kind, given, [("input", x)], (), x.dtype, others=outputs)
     return [
         Sym(Value(path, port), x.axes, one.shape, one.dtype, x.shared)

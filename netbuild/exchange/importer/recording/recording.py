@@ -18,7 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from netbuild.exchange.importer.items import is_layer
 from netbuild.exchange.importer.recording import functions as known
-from netbuild.exchange.importer.recording.statements import statement_of
+from netbuild.exchange.importer.recording.statements import Statement, statement_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,6 +71,7 @@ class Call(NamedTuple):
 
     `path` is the name of the layer, and None for a function. `again` is the path of the first call
     of the same layer. `stale` tells that it reads a tensor that was changed through another one.
+    `name` is what the variable of its result says.
     """
 
     target: Any
@@ -78,10 +79,11 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any]
     result: Any
     place: Place
-    statement: tuple[Any, ...]
+    statement: Statement
     path: str | None = None
     again: str | None = None
     stale: bool = False
+    name: str | None = None
 
 
 class Recording(NamedTuple):
@@ -235,18 +237,20 @@ class _Recorder(TorchFunctionMode):
             first = next((self.used[n] for n in names if n in self.used), None)
             self.used[name] = name
             return Place(name, name, module, first)
-        return Place(self.free(around, name), name, module, self.used[name])
+        statement = statement_of(sys._getframe(2), _TORCH, __file__)  # noqa: SLF001
+        own = statement.name or name.rpartition(".")[2]
+        return Place(self.free(around, name, own), name, module, self.used[name])
 
-    def free(self, around: Place, name: str) -> str:
+    def free(self, around: Place, name: str, own: str) -> str:
         """Return a path beside the caller for a module that is called again."""
-        own = name.rpartition(".")[2]
         own = f"again{own}" if own.isdigit() else own
         above = name.rpartition(".")[0]
         above = above if around.again is None and _below(above, around.name) else around.path
         prefix = f"{above}." if above else ""
-        number = 1
-        while (path := f"{prefix}{own}_{number}") in self.taken:
+        number, path = 0, f"{prefix}{own}"
+        while path in self.taken:
             number += 1
+            path = f"{prefix}{own}_{number}"
         self.taken.add(path)
         return path
 
@@ -276,10 +280,12 @@ class _Recorder(TorchFunctionMode):
         """Add a call."""
         statement = statement_of(sys._getframe(2), _TORCH, __file__)  # noqa: SLF001
         path, again = (place.path, place.again) if place else (None, None)
+        apart = isinstance(result, (tuple, list))
+        name = statement.name if apart or not statement.taken_apart else None
         result = self.results(result)
         around = self.stack[-1]
         args, kwargs = given
-        call = Call(target, args, kwargs, result, around, statement, path, again, stale)
+        call = Call(target, args, kwargs, result, around, statement, path, again, stale, name)
         self.found.calls.append(call)
 
     def reads_stale(self, given: Any) -> bool:

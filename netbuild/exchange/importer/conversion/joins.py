@@ -67,7 +67,11 @@ def stack(c: Context, tensors: Any, dim: int = 0) -> Sym:
 
 def matmul(c: Context, x: Any, other: Any) -> Sym:
     """Convert `matmul`, `bmm` and `@`."""
-    a, b = c.sym(x), c.sym(other)
+    return product(c, c.sym(x), c.sym(other))
+
+
+def product(c: Context, a: Sym, b: Sym) -> Sym:
+    """Multiply two values as matrices."""
     if a.rank < 2 or b.rank < 2:
         raise Gap("it multiplies by a vector")
     for one in (a, b):

@@ -1,7 +1,7 @@
 """Import networks that others wrote, and count how many come back exactly.
 
     python -m benchmarks.imports hand           # the networks that the tests write by hand
-    python -m benchmarks.imports torchvision    # all of torchvision's classifiers
+    python -m benchmarks.imports torchvision    # torchvision's classifiers
     python -m benchmarks.imports transformers   # small ones of transformers
     python -m benchmarks.imports timm --seed 7  # twenty of timm, drawn by chance
 
@@ -33,8 +33,8 @@ ROOT = Path(__file__).parent.parent
 WRITTEN = ROOT / "configs" / "torchvision"
 #: The sizes of images for networks that take no other size; 64 for the rest.
 SIZES = {"vit_h": 70, "swin_v2": 256, "swin": 224, "maxvit": 224, "inception": 299}
-#: Networks of timm with more parameters are passed over.
-MOST = 60_000_000
+#: Networks with more parameters are passed over.
+MOST = {"torchvision": 100_000_000, "timm": 60_000_000}
 
 #: A name, what makes the module, and its inputs.
 Case = tuple[str, "Callable[[], torch.nn.Module]", Any]
@@ -53,18 +53,27 @@ def hand(_: argparse.Namespace) -> Iterator[Case]:
 
 
 def torchvision(_: argparse.Namespace) -> Iterator[Case]:
-    """Yield torchvision's own classifiers."""
+    """Yield torchvision's own classifiers of at most `MOST` parameters."""
     models: Any = importlib.import_module("torchvision.models")
     for name in models.list_models(module=models):
         size = next((n for begin, n in SIZES.items() if name.startswith(begin)), 64)
         given = {"image_size": size} if name.startswith("vit") else {}
         given |= {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+        with torch.device("meta"):
+            sketch = models.get_model(name, weights=None, **given)
+        if _size(sketch) > MOST["torchvision"]:
+            continue
 
         def make(name: str = name, given: dict[str, Any] = given) -> torch.nn.Module:
             made: torch.nn.Module = models.get_model(name, weights=None, **given)
             return made
 
         yield name, make, torch.randn(2, 3, size, size)
+
+
+def _size(module: torch.nn.Module) -> int:
+    """Return the number of parameters."""
+    return sum(one.numel() for one in module.parameters())
 
 
 def transformers(_: argparse.Namespace) -> Iterator[Case]:
@@ -110,7 +119,7 @@ def timm(options: argparse.Namespace) -> Iterator[Case]:
     for name in names:
         with torch.device("meta"):
             sketch = library.create_model(name, pretrained=False)
-        if sum(one.numel() for one in sketch.parameters()) > MOST:
+        if _size(sketch) > MOST["timm"]:
             continue
         shape = (sketch.pretrained_cfg or {}).get("input_size", (3, 224, 224))
         yield (

@@ -93,16 +93,18 @@ def import_(
         fail("--input says the shape of an input, such as --input 3,224,224")
     _expect_free(output, weights, overwrite=overwrite)
     if source == "-":
-        text, gaps, said = _printed(inputs)
+        (text, gaps, said), state = _printed(inputs), None
     else:
-        text, gaps, said = _module(source, inputs, _arguments(call), weights)
-    if output is None:
-        say(text, nl=False)
-    else:
+        (text, gaps, said), state = _module(source, inputs, _arguments(call), weights)
+    files = {} if output is None else {output: text.encode()}
+    files |= {} if weights is None or state is None else {weights: state}
+    if files:
         from netbuild.runs import held
 
-        with reported_failures(output):
-            held.write(output, text.encode())
+        with reported_failures(next(iter(files))):
+            held.write_all(files)
+    if output is None:
+        say(text, nl=False)
     say(f"{output or source}: {said}", err=True)
     if gaps:
         for gap in gaps:
@@ -164,22 +166,20 @@ def _printed(inputs: list[str]) -> tuple[str, tuple[str, ...], str]:
 
 def _module(
     source: str, inputs: list[str], arguments: dict[str, Any], weights: Path | None
-) -> tuple[str, tuple[str, ...], str]:
-    """Return the config of a module, its gaps, and a sentence about it."""
+) -> tuple[tuple[str, tuple[str, ...], str], bytes | None]:
+    """Return the config of a module, its gaps and a sentence about it, and its weights."""
     from netbuild.diagnostics.exceptions import ImportedError
 
     with needs_torch("import"):
         from netbuild.exchange.importer import targets
-        from netbuild.exchange.importer.imported import imported, write_weights
+        from netbuild.exchange.importer.imported import imported, weights_of
     try:
         module = targets.module_of(source, arguments)
         found = imported(module, targets.samples(inputs))
-        if weights is not None:
-            with reported_failures(weights):
-                write_weights(module, weights)
+        state = None if weights is None else weights_of(module)
     except ImportedError as error:
         fail(str(error), FAULTS)
-    return found.text, found.gaps, _said(found)
+    return (found.text, found.gaps, _said(found)), state
 
 
 def _said(found: Imported) -> str:

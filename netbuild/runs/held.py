@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 #: Whether an open file cannot be renamed or removed.
@@ -56,9 +56,22 @@ def _tried(do: Callable[[], object]) -> None:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file completely, or leave it unchanged."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    replace(beside, path)
+    write_all({path: data})
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all of them are complete before one takes its name."""
+    beside = {path: path.with_name(f".{path.name}.new") for path in files}
+    try:
+        for path, data in files.items():
+            with beside[path].open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError:
+        for new in beside.values():
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+        raise
+    for path, new in beside.items():
+        replace(new, path)

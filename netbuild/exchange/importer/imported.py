@@ -16,12 +16,10 @@ from netbuild.exchange.importer.folding.folding import config_of
 from netbuild.exchange.importer.module import named, read
 from netbuild.exchange.importer.recording.recording import call
 from netbuild.exchange.importer.recording.sampling import batch
-from netbuild.runs import held
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from torch import nn
 
@@ -140,12 +138,12 @@ def _within(graph: Graph, given: Mapping[str, torch.Tensor]) -> dict[str, torch.
     return found
 
 
-def write_weights(module: nn.Module, path: Path) -> None:
-    """Write the weights of a module to a file of safetensors, completely or not at all."""
+def weights_of(module: nn.Module) -> bytes:
+    """Return the weights of a module as a file of safetensors."""
     from safetensors.torch import save
 
     tensors = {name: one.detach().clone().contiguous() for name, one in module.state_dict().items()}
-    held.write(path, save(tensors))
+    return save(tensors)
 
 
 def _load(built: nn.Module, module: nn.Module, graph: Graph) -> tuple[str, ...]:

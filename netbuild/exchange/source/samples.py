@@ -247,7 +247,8 @@ class Samples:
                 how = {"dim": literal(axes), "correction": Text("0"), "keepdim": Text("True")}
                 node = call("torch.std_mean", Text(f"{name}[learn]"), **how)
                 found += lines(node, 4, "deviation, mean = ")
-                found.append("    deviation[deviation <= 1e-6 * mean.abs()] = 1  # a constant channel")
+                constant = "deviation[deviation <= 1e-6 * mean.abs()] = 1  # a constant channel"
+                found.append(f"    {constant}")
             else:
                 mean, deviation = normalize
                 shape = f".reshape(-1{', 1' * places})" if places else ""

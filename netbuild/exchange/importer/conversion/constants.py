@@ -50,7 +50,12 @@ def _made(converter: Context, tensor: torch.Tensor) -> Sym | None:
     """Add what a table is made of; None if all its numbers are to be written."""
     if tensor.numel() <= _SHORT or len({*values_or_none(tensor)} & {"value"}) == 0:
         return None
-    ways: tuple[Callable[[Context, torch.Tensor], Sym | None], ...] = (_triangle, _sum, _rows)
+    ways: tuple[Callable[[Context, torch.Tensor], Sym | None], ...] = (
+        _triangle,
+        _sum,
+        _regions,
+        _rows,
+    )
     return next((found for way in ways if (found := way(converter, tensor)) is not None), None)
 
 
@@ -72,7 +77,7 @@ def _operation(
     x: list[Sym] | dict[str, Sym],
     shape: Any,
 ) -> Sym:
-    return converter.operation(kind, given, x, plain(len(shape) + 1), shape)
+    return converter.operation(kind, given, x, plain(len(shape) + 1), shape, name="table")
 
 
 def _triangle(converter: Context, tensor: torch.Tensor) -> Sym | None:
@@ -115,13 +120,52 @@ def _sum(converter: Context, tensor: torch.Tensor) -> Sym | None:
     return _operation(converter, "Flatten", {}, [found], tuple(tensor.shape))
 
 
-def _rows(converter: Context, tensor: torch.Tensor) -> Sym | None:
+def _regions(converter: Context, tensor: torch.Tensor) -> Sym | None:
+    """One number for two places of the same region and another one for the rest, as in masks."""
+    side = tensor.shape[-1]
+    floats = tensor.is_floating_point()
+    if tensor.dim() < 2 or tensor.shape[-2] != side or not (floats or tensor.dtype == torch.bool):
+        return None
+    same = tensor.reshape(-1, side, side) == tensor.flatten()[0]
+    region = same.int().argmax(-1)
+    if not torch.equal(region[:, :, None] == region[:, None], same):
+        return None
+    others = tensor.reshape(same.shape)[~same]
+    if bool((others != others[:1]).any()):
+        return None
+    count = len(region)
+    first = _rows(converter, region, always=True) if count > 1 else _constant(converter, region)
+    if first is None:
+        return None
+    row = _operation(converter, "Unsqueeze", {"dim": 2}, [first], (count, 1, side))
+    column = _operation(converter, "Unsqueeze", {"dim": 3}, [first], (count, side, 1))
+    text = "x == y" if bool(tensor.flatten()[0]) else "x != y"
+    if floats:
+        one, other = _written([float(tensor.flatten()[0]), float(others[0])], floats=True)
+        text = f"where(x == y, {one}, {other})"
+    both = {"x": row, "y": column}
+    found = converter.operation(
+        "Formula",
+        {"formula": text},
+        both,
+        plain(4),
+        (count, side, side),
+        _dtype(tensor),
+        name="table",
+    )
+    if tuple(tensor.shape) == found.shape:
+        return found
+    shape = tuple(tensor.shape)
+    return _operation(converter, "Reshape", {"shape": list(shape)}, [found], shape)
+
+
+def _rows(converter: Context, tensor: torch.Tensor, *, always: bool = False) -> Sym | None:
     """A few different rows, and their order."""
     if tensor.dim() < 2:
         return None
     rows = tensor.reshape(-1, tensor.shape[-1])
     different, index = torch.unique(rows, dim=0, return_inverse=True)
-    if len(different) * 2 > len(rows):
+    if len(different) * 2 > len(rows) and not always:
         return None
     order = _constant(converter, index.reshape(tensor.shape[:-1]))
     table = _constant(converter, different)

@@ -52,6 +52,7 @@ class Context:
         self.names = Names(module, recorded.places)
         self.constants: dict[tuple[str, int], Sym] = {}
         self.kept: list[torch.Tensor] = []  # so that each has an `id` of its own
+        self.tables: set[Value] = set()  # what was made of constants
         self.items: dict[str, str] = {}  # the path of a functional layer, and its module's name
         self.parameters: dict[int, str] = {}  # the name of each tensor where it is first
         self.call: Call = None  # type: ignore[assignment]  # set before it is read
@@ -123,6 +124,7 @@ class Context:
             else:
                 own, axes = tensor, tuple((d + 1,) for d in range(len(shape)))
             value = self.tabulate(self, own, path, persistent=False)
+            self.tables.add(value)
             dtype = "float32" if own.is_floating_point() else str(own.dtype).removeprefix("torch.")
             self.constants[key] = Sym(value, axes, shape, dtype, shared=True)
         return self.constants[key]
@@ -185,7 +187,8 @@ class Context:
         """Add an operation that only moves values; none if the config's value stays as it is."""
         if tuple(shape) == x.shape and kind in {"Reshape", "Flatten", "Unflatten"}:
             return x._replace(axes=axes)
-        return self.operation(kind, arguments, [x], axes, shape)
+        name = "table" if x.value in self.tables else ""
+        return self.operation(kind, arguments, [x], axes, shape, name=name)
 
     def reshaped(self, x: Sym, axes: Axes, shape: Sequence[int]) -> Sym:
         """Give a value another shape."""

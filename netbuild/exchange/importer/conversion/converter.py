@@ -15,13 +15,15 @@ from netbuild.exchange.importer.recording.recording import Ref, refs
 from netbuild.graph.value import OUTPUT, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import torch
 
     from netbuild.exchange.importer.recording.merging import Recorded
     from netbuild.exchange.importer.recording.recording import Call
 
+#: Operations that only read a part of a tensor.
+_PARTS = {"Narrow", "Select"}
 #: The dtypes of a config.
 _DTYPES = {"float32", "int64", "int32", "uint8", "bool"}
 
@@ -47,7 +49,8 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
     for c.call in recorded.calls:
         _convert(c)
     outputs = _outputs(c)
-    nodes = (*c.nodes, *_uncalled(module, c.nodes))
+    made = _read(c.nodes, outputs.values())
+    nodes = (*made, *_uncalled(module, made))
     stacks = {
         path: Stack(path, type(place.module).__name__, place.again)
         for path, place in recorded.places.items()
@@ -149,6 +152,18 @@ def _outputs(c: Context) -> dict[str, Value]:
             raise Gap("an output has no batch")
         found[c.names.output(name, x.value, found)] = x.value
     return found
+
+
+def _read(nodes: Sequence[Node], outputs: Iterable[Value]) -> list[Node]:
+    """Return the nodes without the parts of tensors that nothing reads."""
+    read = {value.path for value in outputs}
+    found: list[Node] = []
+    for node in reversed(nodes):
+        if node.type in _PARTS and node.path not in read and not node.gap:
+            continue
+        read |= {value.path for _, value in node.inputs} | {node.reuses or ""}
+        found.append(node)
+    return found[::-1]
 
 
 def _uncalled(module: torch.nn.Module, nodes: Sequence[Node]) -> list[Node]:

@@ -55,6 +55,8 @@ _OTHER_NAMES = {
     "expit": "sigmoid",
     "masked_fill": "where",
 }
+#: `x + factor * y * z` and `x + factor * y / z`. Torch's kernels may round once less.
+_PRODUCTS: dict[str, type[ast.operator]] = {"addcmul": ast.Mult, "addcdiv": ast.Div}
 #: The item for a function that stands alone, and the fields for what follows its input.
 ACTIVATIONS = {
     "relu": "ReLU",
@@ -94,6 +96,8 @@ def is_elementwise(call: Call) -> bool:
     """Whether a formula has this function."""
     name = name_of(call.target)
     name = _OTHER_NAMES.get(name, name)
+    if name in _PRODUCTS:
+        return True
     if name == "where" and len(call.args) + len(call.kwargs) < 3:
         return False
     if name == "gelu" and call.kwargs.get("approximate", "none") != "none":
@@ -125,11 +129,19 @@ def convert(converter: Context) -> Any:
     return pending if call.result in converter.fused else settle(converter, pending)
 
 
+def _product(call: Call) -> list[Any]:
+    """Return the operands of `torch.addcmul(x, y, z, value=1)`: x, y, z and the factor."""
+    values = list(call.args) + [call.kwargs[n] for n in ("tensor1", "tensor2") if n in call.kwargs]
+    return [*values, call.kwargs.get("value", 1)]
+
+
 def _arguments(name: str, call: Call) -> tuple[list[Any], Any]:
     """Return the operands of a call in their order, and the factor of the second one."""
     values, keywords = list(call.args), dict(call.kwargs)
     keywords.pop("inplace", None)
     keywords.pop("out", None)
+    if name in _PRODUCTS:
+        return _product(call), 1
     factor = keywords.pop("alpha", 1)
     if name == "masked_fill":  # x.masked_fill(mask, value)
         values += [keywords[key] for key in ("mask", "value") if key in keywords]
@@ -208,6 +220,11 @@ class _Moved(ast.NodeTransformer):
 
 
 def _tree(name: str, parts: list[ast.expr]) -> ast.expr:
+    if name in _PRODUCTS:
+        x, y, z, factor = parts
+        one = isinstance(factor, ast.Constant) and factor.value == 1
+        y = y if one else ast.BinOp(factor, ast.Mult(), y)
+        return ast.BinOp(x, ast.Add(), ast.BinOp(y, _PRODUCTS[name](), z))
     if name in _BINARY:
         return ast.BinOp(parts[0], _BINARY[name](), parts[1])
     if name in _COMPARISONS:

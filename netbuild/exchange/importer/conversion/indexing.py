@@ -59,22 +59,28 @@ def index_select(c: Context, x: Any, dim: int, index: Any) -> Sym:
     return _take(c, c.sym(x), position(dim, c.sym(x).rank), index)
 
 
+def parts(index: Any, rank: int) -> list[Any]:
+    """Return the parts of an index: one for each axis, and None for each axis that it adds."""
+    found = list(index) if isinstance(index, tuple) else [index]
+    named = sum(1 for one in found if one is not None and one is not Ellipsis)
+    if not any(one is Ellipsis for one in found):
+        found.append(Ellipsis)
+    at = next(n for n, one in enumerate(found) if one is Ellipsis)
+    found[at : at + 1] = [slice(None)] * (rank - named)
+    return found
+
+
 def getitem(c: Context, x: Any, index: Any) -> Sym:
     """Convert `x[index]`."""
     found = c.sym(x)
-    parts = list(index) if isinstance(index, tuple) else [index]
-    named = sum(1 for one in parts if one is not None and one is not Ellipsis)
-    if not any(one is Ellipsis for one in parts):
-        parts.append(Ellipsis)
-    at = next(n for n, one in enumerate(parts) if one is Ellipsis)
-    parts[at : at + 1] = [slice(None)] * (found.rank - named)
-    tensors = [one for one in parts if isinstance(one, (Ref, Fixed, Varying, list))]
+    listed = parts(index, found.rank)
+    tensors = [one for one in listed if isinstance(one, (Ref, Fixed, Varying, list))]
     if len(tensors) > 1:
         raise Gap("it reads places that several tensors name")
     d = 0
-    for part in parts:
+    for part in listed:
         if part is None:
-            found = _inserted(c, found, d)
+            found = inserted(c, found, d)
             d += 1
         elif isinstance(part, slice):
             found = _sliced(c, found, d, part)
@@ -90,7 +96,8 @@ def getitem(c: Context, x: Any, index: Any) -> Sym:
     return found
 
 
-def _inserted(c: Context, x: Sym, d: int) -> Sym:
+def inserted(c: Context, x: Sym, d: int) -> Sym:
+    """Return a value with an axis of 1 at an axis of torch."""
     groups = list(x.axes)
     if x.shared and x.batch is None and d == 0:
         return x._replace(axes=renumbered([(0,), *groups]))

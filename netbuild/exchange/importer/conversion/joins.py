@@ -32,7 +32,13 @@ def _like(c: Context, x: Sym, first: Sym) -> Sym:
 def cat(c: Context, tensors: Any, dim: int = 0, **named: Any) -> Sym:
     """Convert `cat`."""
     dim = named.get("axis", dim)
-    found = _together(c, tensors)
+    return joined(c, [c.sym(one) for one in tensors], dim, c.dtype(c.call.result))
+
+
+def joined(c: Context, tensors: Sequence[Sym], dim: int, dtype: str) -> Sym:
+    """Return values one behind the other, along an axis of torch."""
+    first = next((one for one in tensors if not one.shared), tensors[0])
+    found = [_like(c, one, first) for one in tensors]
     if len(found) == 1:
         return found[0]
     first = found[0]
@@ -41,7 +47,7 @@ def cat(c: Context, tensors: Any, dim: int = 0, **named: Any) -> Sym:
     shape = list(first.shape)
     shape[number] = sum(one.shape[number] for one in found)
     given = {} if own == 1 else {"dim": own}
-    return c.operation("Concat", given, found, first.axes, shape, c.dtype(c.call.result))
+    return c.operation("Concat", given, found, first.axes, shape, dtype)
 
 
 def stack(c: Context, tensors: Any, dim: int = 0) -> Sym:
@@ -61,7 +67,11 @@ def stack(c: Context, tensors: Any, dim: int = 0) -> Sym:
 
 def matmul(c: Context, x: Any, other: Any) -> Sym:
     """Convert `matmul`, `bmm` and `@`."""
-    a, b = c.sym(x), c.sym(other)
+    return product(c, c.sym(x), c.sym(other))
+
+
+def product(c: Context, a: Sym, b: Sym) -> Sym:
+    """Multiply two values as matrices."""
     if a.rank < 2 or b.rank < 2:
         raise Gap("it multiplies by a vector")
     for one in (a, b):

@@ -67,8 +67,8 @@ def convert(c: Context) -> Any:
 def _skipping(c: Context, p: float) -> Any:
     """Convert a module that skips whole samples in training."""
     x = c.sym(c.call.args[0] if c.call.args else next(iter(c.call.kwargs.values())))
-    kind, fields = ("StochasticDepth", {"p": p, "mode": "row"}) if p else ("Identity", {})
-    return emit(c, kind, fields, {"input": x}, owners.of_module(c, c.call.target, {}))
+    fields = {"p": p or 0, "mode": "row"}
+    return emit(c, "StochasticDepth", fields, {"input": x}, owners.of_module(c, c.call.target, {}))
 
 
 def _bound(module: nn.Module) -> Any:

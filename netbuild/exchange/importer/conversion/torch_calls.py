@@ -6,6 +6,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from netbuild.exchange.importer.conversion import (
+    assigning,
     formulas,
     joins,
     layers,
@@ -35,6 +36,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("as_subclass", "dropout_", "_assert"), same),
     **views.TABLE,
     **joins.TABLE,
+    **assigning.TABLE,
     **reductions.TABLE,
     **weighted.TABLE,
     **layers.TABLE,

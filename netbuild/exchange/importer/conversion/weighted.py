@@ -43,9 +43,7 @@ def linear(c: Context, input: Any, weight: Any, bias: Any = None) -> Any:  # noq
 
 
 def _product(c: Context, x: Sym, matrix: Sym, bias: Any) -> Sym:
-    found, axes = joins.stacked(c, x, matrix)
-    shape = (*x.shape[:-1], matrix.shape[-1])
-    y = c.operation("MatMul", {}, found, axes, shape)
+    y = joins.product(c, x, matrix)
     if bias is None:
         return y
     both, axes, shape = formulas.aligned(c, [y, c.sym(bias)])

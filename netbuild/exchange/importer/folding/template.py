@@ -316,14 +316,15 @@ def _join_wires(found: Part, a: Part, b: Part, same: Mapping[int, int]) -> None:
             if [own for own, _ in one.reads] != [own for own, _ in other.reads]:
                 raise NoTemplateError
             part.reads = tuple(
-                (own, wires.joined(x, y))
+                (own, wires.joined(x, y, part.present))
                 for (own, x), (_, y) in zip(one.reads, other.reads, strict=True)
             )
         elif other:
             part.reads = other.reads
             part.module = other.module
     outputs = {port: (same.get(n, n), p) for port, (n, p) in b.outputs.items()}
-    found.outputs = {port: wires.joined(a.outputs[port], outputs[port]) for port in a.outputs}
+    all_ = [True] * wires.end
+    found.outputs = {p: wires.joined(a.outputs[p], outputs[p], all_) for p in a.outputs}
     if not _stable(found):
         raise NoTemplateError
 
@@ -332,12 +333,16 @@ class _Wires:
     def __init__(self, parts: Mapping[int, Part], middle: int, end: int) -> None:
         self.parts, self.middle, self.end = parts, middle, end
 
-    def joined(self, a: Source, b: Source) -> Source:
-        """Return a source that means `a` in the first stacks and `b` in the others."""
+    def joined(self, a: Source, b: Source, present: Sequence[bool]) -> Source:
+        """Return a source that means `a` in the first stacks and `b` in the others.
+
+        Only the stacks count that have the member that reads it.
+        """
         for one in dict.fromkeys((a, b)):
             if all(
                 self.resolved(one, i) == self.resolved(a if i < self.middle else b, i)
                 for i in range(self.end)
+                if present[i]
             ):
                 return one
         raise NoTemplateError

@@ -72,10 +72,10 @@ def _multiple(pairs: Sequence[tuple[int, int]]) -> str | None:
         factor = value // base
         fits = factor <= LARGEST and all(v == o * factor for v, o in pairs)
         return f"* {factor}" if fits else None
-    for factor in range(2, min(base, LARGEST) + 1):
-        if value and all(v == o // factor for v, o in pairs):
-            return f"// {factor}"
-    return None
+    factors = range(2, min(base, LARGEST) + 1)
+    fits = [n for n in factors if value and all(v == o // n for v, o in pairs)]
+    exact = [n for n in fits if all(o % n == 0 for _, o in pairs)]
+    return f"// {(exact or fits)[0]}" if fits else None
 
 
 def expression(text: str) -> Expression:

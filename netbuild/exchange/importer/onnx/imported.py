@@ -94,12 +94,13 @@ def keep(made: ImportedFile, output: Path | None, weights: Path | None) -> str:
     """
     from safetensors.torch import save
 
-    text = made.found.text
+    text, files = made.found.text, {}
     if made.weights and weights is not None:
-        held.write(weights, save({n: one.contiguous() for n, one in made.weights.items()}))
+        files[weights] = save({n: one.contiguous() for n, one in made.weights.items()})
         folder = (output or weights).absolute().parent
         name = os.path.relpath(weights.absolute(), folder)
         text += f"pretrained: {written(Path(name).as_posix())}\n"
     if output is not None:
-        held.write(output, text.encode())
+        files[output] = text.encode()
+    held.write_all(files)
     return text

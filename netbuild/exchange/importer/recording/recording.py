@@ -149,6 +149,8 @@ class _Recorder(TorchFunctionMode):
             self.names.setdefault(id(one), []).append(name)
         self.numbers: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self.stale: set[Ref] = set()
+        #: The tensor of which another one is a part, and the index of the part.
+        self.parts: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self.used: dict[str, str] = {}  # a module's name, and the path of its first call
         self.taken: set[str] = {name for names in self.names.values() for name in names}
         self.stack: list[Place] = []
@@ -264,17 +266,48 @@ class _Recorder(TorchFunctionMode):
         if not reads and not known.draws(func):
             return func(*args, **kwargs)
         stale = self.reads_stale(given)
+        overwrites = known.overwrites(func)
         self.paused += 1
         try:
+            if overwrites and args[0] not in self.numbers:  # as it is now, and not behind the call
+                given = (args[0].clone(), *given[0][1:]), given[1]
             result = func(*args, **kwargs)
         finally:
             self.paused -= 1
-        if known.overwrites(func):
+        if func is torch.Tensor.__setitem__ and self.is_part(args[2], args[0]):
+            return result  # `x[0] += 1` has written it already
+        before = {*self.stale} if overwrites else set()
+        if overwrites:
             self.changed(args[0])
-            result = args[0] if result is None else result
-        if _has_tensors(result) or known.reads_values(func):
-            self.write(func, given, result, stale, None)
+        written = args[0] if overwrites and result is None else result
+        if _has_tensors(written) or known.reads_values(func):
+            self.write(func, given, written, stale, None)
+        if func is torch.Tensor.__getitem__ and args[0] in self.numbers:
+            self.parts[result] = args
+        if overwrites:
+            self.pass_on(args[0], before)
         return result
+
+    def is_part(self, tensor: Any, whole: torch.Tensor) -> bool:
+        """Whether a tensor is a part of another one, in the same memory."""
+        return (
+            isinstance(tensor, torch.Tensor)
+            and tensor in self.parts
+            and self.parts[tensor][0] is whole
+            and tensor.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+        )
+
+    def pass_on(self, part: torch.Tensor, before: set[Ref]) -> None:
+        """Record that a tensor has changed because a part of it was changed.
+
+        `before` are the numbers of tensors that had been changed through others before.
+        """
+        while part in self.parts and self.is_part(part, self.parts[part][0]):
+            whole, index = self.parts[part]
+            given = self.marked((whole, index, part)), {}
+            stale = any(ref in before for ref in refs(given))
+            self.write(torch.Tensor.__setitem__, given, whole, stale, None)
+            part = whole
 
     def write(self, target: Any, given: Any, result: Any, stale: Any, place: Place | None) -> None:
         """Add a call."""

@@ -18,7 +18,7 @@ from netbuild.exchange.predicting import exported
 from netbuild.exchange.program import program
 from netbuild.exchange.quantizing import Deviation
 from netbuild.exchange.samples import samples
-from netbuild.training import session
+from netbuild.training import evaluation
 from netbuild.training.prediction.predict import Predictor
 from tests import ROOT
 from tests.exchange.test_export import small
@@ -39,7 +39,7 @@ def test_weights_of_8_bits(tmp_path: Path) -> None:
     cost = made.quantized
     assert cost is not None
     assert made.bytes == path.stat().st_size < cost.bytes_before
-    assert cost.before == session.evaluate(run.folder)
+    assert cost.before == evaluation.evaluate(run.folder)
     assert cost.after["val_loss"] == pytest.approx(cost.before["val_loss"], rel=0.02)
     assert cost.after["val_loss"] != cost.before["val_loss"]
     assert 0 < cost.deviation < 0.05

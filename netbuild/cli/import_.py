@@ -86,9 +86,12 @@ def import_(
     is a comment that begins with "gap"; the rest is written, and the exit code is 1. A file of ONNX
     brings its weights, and onnxruntime runs it for the comparison.
     """
+    output = None if str(output) == "-" else output
     if source.lower().endswith(".onnx"):
         _onnx(Path(source), output, inputs or [], weights, given=call, overwrite=overwrite)
         return
+    if source.lower().endswith((".yaml", ".yml")):
+        fail(f"{source} is a config already: import reads a module of torch, or a file of ONNX")
     if not inputs:
         fail("--input says the shape of an input, such as --input 3,224,224")
     _expect_free(output, weights, overwrite=overwrite)

@@ -88,14 +88,11 @@ def export(  # noqa: PLR0913  the options of a command
         OSError: the file cannot be written.
     """
     place = place if isinstance(place, Config) else folder_of(place)
-    include = (include,) if isinstance(include, str) else tuple(include)
-    _expect_format(format)
-    _expect_parts(include, format)
+    include = _parts(include, format)
     wanted = _Wanted(format, batch, opset, verify, noise_as_input)
     _expect_options(wanted, quantize, train=train)
     if train:
-        training = python_file.with_data(place, Path(weights) if weights else None)
-        wanted = wanted._replace(training=training)
+        wanted = wanted._replace(training=python_file.with_data(place, weights))
     source = _samples(place, checkpoint, weights) if quantize else None
     made = program(place, checkpoint, weights=weights, include=include, noise=noise_as_input)
     return _kept(made, Path(path), wanted, source)
@@ -142,12 +139,14 @@ def _expect_format(format: Format) -> None:  # noqa: A002
         raise ExportError(f"the format is one of {', '.join(formats)}, not {format}")
 
 
-def _expect_parts(include: Sequence[str], format: Format) -> None:  # noqa: A002
-    """Refuse what cannot be included.
+def _parts(include: str | Sequence[str], format: Format) -> tuple[str, ...]:  # noqa: A002
+    """Return the parts that are included; refuse what cannot be.
 
     Raises:
         ExportError: names the part.
     """
+    _expect_format(format)
+    include = (include,) if isinstance(include, str) else tuple(include)
     unknown = next((part for part in include if part not in PARTS), None)
     if unknown is not None:
         raise ExportError(f"{unknown} cannot be included: the parts are {' and '.join(PARTS)}")
@@ -155,6 +154,7 @@ def _expect_parts(include: Sequence[str], format: Format) -> None:  # noqa: A002
         raise ExportError("safetensors holds weights alone: nothing is included in it")
     if include and format == "python":
         raise ExportError("Python source is the network alone: nothing is included in it")
+    return include
 
 
 def _expect_options(wanted: _Wanted, quantize: str | None, *, train: bool) -> None:

@@ -32,7 +32,7 @@ def write(graph: Graph, path: Path, *, train: bool) -> None:
     path.write_text(python_source(graph, train=train), "utf-8")
 
 
-def with_data(place: Path | Config, weights: Path | None) -> Graph:
+def with_data(place: Path | Config, weights: str | Path | None) -> Graph:
     """Return the network of a run or of a config, with the data on which it trains.
 
     Raises:

@@ -153,8 +153,6 @@ def _need(class_: Class, steps: list[Step]) -> None:
             class_.needs.imports.add("import torch")
         if any(isinstance(one, Name) for one in step.literals):
             class_.needs.imports.add("import torch")
-        if any(one in {float("inf"), float("-inf")} for one in step.literals if type(one) is float):
-            class_.needs.imports.add("import math")
         if step.kind == "checkpoint":
             class_.needs.imports.add("from torch.utils.checkpoint import checkpoint")
             if step.name == "recomputed":

@@ -72,9 +72,10 @@ class Needs:
         self.own[name] = text
 
     def keep_used(self, texts: Sequence[str]) -> None:
-        """Drop the imports of names that no text has."""
+        """Drop the imports of names that no text has. An infinite number anywhere needs `math`."""
         tree = ast.parse("\n".join(texts))
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        self.imports |= {"import math"} & {f"import {name}" for name in used}
         self.imports = {line for line in self.imports if line.split()[-1] in used}
 
 

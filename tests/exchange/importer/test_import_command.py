@@ -73,6 +73,15 @@ def test_a_file_and_its_weights(folder: Path) -> None:
     }
 
 
+def test_standard_output_and_a_config(folder: Path) -> None:
+    """`-` prints the config, and a config is refused by its name."""
+    code, printed, _ = run("nets_of_test.py:Net(width=3)", "--input", "8", "-o", "-")
+    assert (code, printed.splitlines()[0]) == (0, "name: net")
+    code, _, said = run("net.yaml")
+    assert (code, said.startswith("netbuild: net.yaml is a config already: ")) == (2, True)
+    assert not {"-", "net.yaml"} & {path.name for path in folder.iterdir()}
+
+
 @pytest.mark.usefixtures("folder")
 def test_gaps_are_written_with_exit_code_1() -> None:
     """What a config cannot hold is named on both sides."""

@@ -270,6 +270,22 @@ def test_the_command(tmp_path: Path, netbuild: Callable[..., Any]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_infinite_numbers(tmp_path: Path) -> None:
+    """An infinite number of a constant imports `math`."""
+    config = netbuild.load(
+        {
+            "input": [3],
+            "layers": {
+                "mask": {"Constant": {"value": [0.0, 0.0, float("-inf")]}},
+                "low": {"Maximum": None, "inputs": ["input", "mask"]},
+            },
+        }
+    )
+    made = netbuild.export(config, "python", tmp_path / "x.py")
+    assert made.difference == 0
+    assert made.path.read_text("utf-8").count("math.inf") == 1
+
+
 def test_a_config_object(tmp_path: Path) -> None:
     """A config of Python is exported as its file is, and an unknown format is refused."""
     config = netbuild.load({"input": [4], "layers": [{"Linear": 3}]})

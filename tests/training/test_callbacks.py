@@ -83,16 +83,16 @@ class Careless(Callback):
     def __init__(self) -> None:
         self.module: Any = None
 
-    def on_train_begin(self, run: Run, module: nn.Module) -> None:
+    def on_train_begin(self, run: Run, module: nn.Module) -> None:  # noqa: ARG002
         """Keep the network."""
         self.module = module
 
-    def on_step_end(self, step: int, loss: float) -> None:
+    def on_step_end(self, step: int, loss: float) -> None:  # noqa: ARG002
         """Measure something, carelessly."""
         self.module.eval()
         torch.rand(3)
 
-    def on_epoch_end(self, epoch: int, metrics: Mapping[str, Any]) -> None:
+    def on_epoch_end(self, epoch: int, metrics: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Seed the generators."""
         torch.manual_seed(epoch)
         random.seed(epoch)

@@ -124,9 +124,9 @@ def test_what_differs(tmp_path: Path) -> None:
             {"vars.width": ("8", "9")},
         ),
         "ends of long texts": (
-            {"train": {"note": "a" * 40 + "/one"}},
-            {"train": {"note": "a" * 40 + "/two"}},
-            {"train.note": (f"…{'a' * 23}/one", f"…{'a' * 23}/two")},
+            {"data": {"Csv": {"file": f"{'a' * 40}/one.csv", "target": "y"}}},
+            {"data": {"Csv": {"file": f"{'a' * 40}/two.csv", "target": "y"}}},
+            {"data.Csv.file": (f"…{'a' * 19}/one.csv", f"…{'a' * 19}/two.csv")},
         ),
         "nothing": ({}, {}, {}),
     }

@@ -40,8 +40,13 @@ LESS = {
     },
 }
 SAME = sorted({path.stem for path in (ROOT / "configs").glob("*.yaml")} - {*QUICK, *LESS})
-#: A network of each family of `configs/torchvision/`.
-FAMILIES = ("torchvision/alexnet",)
+#: Small networks of `configs/torchvision/`.
+FAMILIES = (
+    "torchvision/mobilenet_v3_small",
+    "torchvision/resnet18",
+    "torchvision/shufflenet_v2_x0_5",
+    "torchvision/squeezenet1_1",
+)
 
 
 def module_of(graph: Graph, folder: Path) -> nn.Module:

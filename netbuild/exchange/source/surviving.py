@@ -51,8 +51,9 @@ def mark(steps: Sequence[Step], block: Block, arguments: Collection[str]) -> Non
 def _tells(name: str, result: Step, arguments: Collection[str]) -> bool:
     """Mark a result if a variable can tell its name."""
     own = variable(name)
-    result.meant = told((own,)) is None and not result.count and own not in arguments
-    result.named = told((own,), typed=result.meant) == name
+    meant = told((own,)) is None and not result.count and own not in arguments
+    result.named = told((own,), typed=meant) == name
+    result.meant = meant and result.named
     return result.named
 
 

@@ -114,3 +114,18 @@ def test_what_variables_tell(case: tuple[tuple[str, ...], str | None]) -> None:
     """Generic variables name nothing."""
     variables, name = case
     assert told(variables) == name
+
+
+class Taken(nn.Module):
+    """Takes rows of a table."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the values at the largest places, and repeat them along the last axis."""
+        return x.take_along_dim(x.mean(2, keepdim=True).argmax(1, keepdim=True), 1)
+
+
+def test_take_along_dim() -> None:
+    """`take_along_dim` is an item."""
+    found = imported(Taken(), [torch.randn(2, 5, 4)])
+    assert (found.gaps, found.difference) == ((), 0)
+    assert "TakeAlongDim: 1" in found.text

@@ -216,8 +216,7 @@ def _fused(recorded: Recorded) -> set[Ref]:
     for ref, call in makers.items():
         reading = readers.get(ref, [])
         if len(reading) == 1 and call.path is None and reading[0].path is None:
-            first, then = call.statement, reading[0].statement
-            first, then = first.mark, then.mark
-            if first and first[:3] == then[:3] and first[3] < then[3]:
+            first, then = call.statement.mark, reading[0].statement.mark
+            if first and first[:3] == then[:3] and first[-1:] < then[-1:]:
                 found.add(ref)
     return found

@@ -132,6 +132,18 @@ def norm(c: Context, x: Any, *values: Any, **named: Any) -> Sym:
     return result
 
 
+def taken_along(c: Context, x: Any, indices: Any, dim: Any = None) -> Sym:
+    """Convert `take_along_dim`."""
+    a, b = c.sym(x), c.sym(indices)
+    if dim is None or a.axes != b.axes:
+        raise Gap("it takes from the flat tensor, or its indices have the batch on another axis")
+    own = axis(a, dim)
+    here = own - 1 if own > 0 else len(a.shape) + own
+    sizes = [max(n, m) for n, m in zip(a.shape, b.shape, strict=True)]
+    sizes[here] = b.shape[here]
+    return c.operation("TakeAlongDim", {"dim": own}, [a, b], a.axes, sizes, a.dtype)
+
+
 def gathered(c: Context, x: Any, dim: int, index: Any, **_: Any) -> Sym:
     """Convert `gather`."""
     found, places = c.sym(x), c.sym(index)
@@ -202,6 +214,7 @@ TABLE: dict[str, Any] = {
     "max": extreme,
     "normalize": normalize,
     "gather": gathered,
+    "take_along_dim": taken_along,
     "one_hot": one_hot,
     "softmax": along("Softmax"),
     "log_softmax": along("LogSoftmax"),

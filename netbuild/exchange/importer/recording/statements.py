@@ -24,8 +24,9 @@ class Statement(NamedTuple):
     """A statement that runs.
 
     `mark` is equal for all calls of the statement until the last number, which grows with each of
-    them. `variables` are those to which it assigns what this call gives; `taken_apart` tells that
-    they hold only a part of it, and `typed` that an annotation says what it is. `reflected` tells that a number stands before an operator.
+    them. `variables` are those to which it assigns what this call gives; `typed` tells that an
+    annotation says what it is, and `taken_apart` that they hold only a part of it. `reflected`
+    tells that a number stands before an operator.
     """
 
     mark: tuple[object, ...] = ()

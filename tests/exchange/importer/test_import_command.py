@@ -14,6 +14,7 @@ from netbuild.cli import app
 from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange.importer import imported as comparison
 from netbuild.exchange.importer.targets import module_of, samples
+from netbuild.runs import held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,23 @@ def test_standard_output_and_a_config(folder: Path) -> None:
     code, _, said = run("net.yaml")
     assert (code, said.startswith("netbuild: net.yaml is a config already: ")) == (2, True)
     assert not {"-", "net.yaml"} & {path.name for path in folder.iterdir()}
+
+
+def test_two_files_or_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the second file cannot be written, the first one is not there either."""
+    calls: list[int] = []
+
+    def full(number: int) -> None:
+        calls.append(number)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(held.os, "fsync", full)
+    given = ("nets_of_test.py:Net", "--input", "8", "-o", "net.yaml", "--weights", "w.safetensors")
+    code, _, said = run(*given)
+    assert code == 2
+    assert said.endswith("No space left on device\n")
+    assert not [one for one in folder.iterdir() if "nets" not in one.name and one.suffix]
 
 
 @pytest.mark.usefixtures("folder")

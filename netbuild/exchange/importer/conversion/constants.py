@@ -53,6 +53,7 @@ def _made(converter: Context, tensor: torch.Tensor) -> Sym | None:
     ways: tuple[Callable[[Context, torch.Tensor], Sym | None], ...] = (
         _triangle,
         _sum,
+        _grid,
         _regions,
         _rows,
     )
@@ -118,6 +119,26 @@ def _sum(converter: Context, tensor: torch.Tensor) -> Sym | None:
     if tensor.dim() == 2:
         return found
     return _operation(converter, "Flatten", {}, [found], tuple(tensor.shape))
+
+
+def _grid(converter: Context, tensor: torch.Tensor) -> Sym | None:
+    """A number for two rows of an image plus one for two columns, as for distances of pixels."""
+    if tensor.is_floating_point() or tensor.dtype == torch.bool or tensor.dim() != 2:
+        return None
+    (here, there), (n, m) = map(isqrt, tensor.shape), tensor.shape
+    if here**2 != n or there**2 != m or min(here, there) < 2:
+        return None
+    table = tensor.view(here, here, there, there)
+    rows, columns = table[:, 0, :, 0] - table[0, 0, 0, 0], table[0, :, 0, :]
+    if not torch.equal(rows[:, None, :, None] + columns[None, :, None], table):
+        return None
+    x, y = (_constant(converter, one.contiguous()) for one in (rows, columns))
+    x = _operation(converter, "Unsqueeze", {"dim": 2}, [x], (here, 1, there))
+    x = _operation(converter, "Unsqueeze", {"dim": 4}, [x], (here, 1, there, 1))
+    y = _operation(converter, "Unsqueeze", {"dim": 2}, [y], (here, 1, there))
+    both = {"x": x, "y": y}
+    found = _operation(converter, "Formula", {"formula": "x + y"}, both, tuple(table.shape))
+    return _operation(converter, "Reshape", {"shape": [n, m]}, [found], (n, m))
 
 
 def _regions(converter: Context, tensor: torch.Tensor) -> Sym | None:

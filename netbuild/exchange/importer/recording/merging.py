@@ -49,7 +49,7 @@ class Recorded(NamedTuple):
 def merged(two: Recording, three: Recording, training: Recording | None = None) -> Recorded:
     """Return both recordings as one.
 
-    A recording in training mode tells what its functions drop, if it takes the same steps.
+    A recording in training mode tells what its functions drop, if it has the same ones.
 
     Raises:
         ImportedError: the steps of the module depend on the number of samples.
@@ -79,13 +79,32 @@ def merged(two: Recording, three: Recording, training: Recording | None = None) 
 
 def _drops(two: Recording, training: Recording | None) -> dict[int, tuple[Any, Any]]:
     """Return the arguments of functions that drop values in training, by the number of the call."""
-    if training is None or [*map(_mark, two.calls)] != [*map(_mark, training.calls)]:
+    if training is None:
+        return {}
+    ours, theirs = _dropping(two), _dropping(training)
+    if [_mark(call) for _, call in ours] != [_mark(call) for _, call in theirs]:
         return {}
     return {
-        number: (call.args, call.kwargs)
-        for number, call in enumerate(training.calls)
-        if call.path is None and "dropout" in _mark(call)[0]
+        number: (
+            tuple(_plain_of(*pair) for pair in zip(call.args, other.args, strict=False)),
+            {key: _plain_of(one, other.kwargs.get(key)) for key, one in call.kwargs.items()},
+        )
+        for (number, call), (_, other) in zip(ours, theirs, strict=True)
     }
+
+
+def _dropping(recording: Recording) -> list[tuple[int, Call]]:
+    """Return the functions that drop values, with the numbers of their calls."""
+    return [
+        (number, call)
+        for number, call in enumerate(recording.calls)
+        if call.path is None and "dropout" in _mark(call)[0]
+    ]
+
+
+def _plain_of(ours: Any, theirs: Any) -> Any:
+    """Return what training gives a function, but the tensors of evaluation."""
+    return ours if isinstance(ours, Ref) else theirs
 
 
 def _mark(call: Call) -> tuple[str, str | None, str]:

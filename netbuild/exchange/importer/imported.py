@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -13,6 +12,7 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read as read_config
 from netbuild.diagnostics.exceptions import ConfigError, ImportedError
 from netbuild.exchange.importer.folding.folding import config_of
+from netbuild.exchange.importer.in_training import SEED, differs_in_training, flat
 from netbuild.exchange.importer.module import named, read
 from netbuild.exchange.importer.recording.recording import call
 from netbuild.exchange.importer.recording.sampling import batch
@@ -116,9 +116,8 @@ def compared(
     finally:
         for one, training_ in mode.items():
             one.training = training_
-    draws = any(row.layer.draws for row in graph.rows if row.is_built)
-    gap = None if draws else _in_training(built, module, given)
-    found = found._replace(difference=difference, training=not draws, notes=notes)
+    gap, was_compared = differs_in_training(graph, built, module, given)
+    found = found._replace(difference=difference, training=was_compared, notes=notes)
     if gap is None:
         return found
     made = config_of(found.network._replace(notes=(*found.network.notes, f"gap: {gap}")))
@@ -207,22 +206,12 @@ def _largest(
 
 
 def _outputs(
-    module: nn.Module, x: Mapping[str, torch.Tensor], *, by_name: bool = False, seed: int = 0
+    module: nn.Module, x: Mapping[str, torch.Tensor], *, by_name: bool = False
 ) -> list[torch.Tensor]:
     copies = {name: one.clone() for name, one in x.items()}
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     with torch.no_grad():
-        return _flat(call(module, copies) if by_name else module(*copies.values()))
-
-
-def _flat(value: Any) -> list[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in _flat(part)]
-    if isinstance(value, (list, tuple)):
-        return [one for part in value for one in _flat(part)]
-    return []
+        return flat(call(module, copies) if by_name else module(*copies.values()))
 
 
 def _difference(number: int, one: torch.Tensor, other: torch.Tensor) -> float:
@@ -234,24 +223,3 @@ def _difference(number: int, one: torch.Tensor, other: torch.Tensor) -> float:
         message = f"output {number} of the config differs from the module by {difference:.1e}"
         raise ImportedError(message)
     return difference
-
-
-def _in_training(
-    built: nn.Module, module: nn.Module, given: Mapping[str, torch.Tensor]
-) -> str | None:
-    """Compare both in training mode, on copies; return why they differ."""
-    try:
-        x = batch(given, SIZES[-1], seed=0)
-        first, second = (
-            _outputs(copy.deepcopy(module).train(), x, by_name=True, seed=seed) for seed in (0, 1)
-        )
-    except Exception:  # noqa: BLE001  it may refuse copies, or ask for more in training
-        return None
-    if not all(map(torch.equal, first, second)):
-        return "in training the module draws random numbers that the config does not have"
-    theirs, ours = copy.deepcopy(module).train(), copy.deepcopy(built).train()
-    try:
-        _largest(ours, theirs, given, SIZES[-1:])
-    except ImportedError as error:
-        return f"in training the module computes something else: {error}"
-    return None

@@ -57,8 +57,8 @@ class Numbered(nn.ModuleDict):
     def __init__(self) -> None:
         super().__init__({"1": nn.Linear(4, 4), "3": nn.Linear(4, 2)})
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Squeeze, multiply, add, multiply."""
+    def forward(self, x: torch.Tensor) -> Any:
+        """Squeeze, call, add, call, multiply."""
         return self["3"](self["1"](x.squeeze(1)) + 2) * 3
 
 

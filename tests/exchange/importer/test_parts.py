@@ -1,3 +1,4 @@
+# ruff: noqa: D102  a `forward` needs no docstring
 """Parts of tensors that are written, tables that are long, and what training drops."""
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from netbuild.exchange.importer.recording.merging import Fixed, Times, Varying
 from netbuild.exchange.importer.recording.recording import Ref
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netbuild.exchange.importer.conversion.context import Context
 
 #: An axis of torch, and the first and the last place of a part of it, exclusive.
@@ -142,4 +144,9 @@ def _filled(c: Context, x: Sym, value: float) -> Sym:
     return c.constant(Fixed(full, x.batch))
 
 
-TABLE = {"setitem": setitem, "zero": zero, "fill": fill, "copy": copy}
+TABLE: dict[str, Callable[..., Any]] = {
+    "setitem": setitem,
+    "zero": zero,
+    "fill": fill,
+    "copy": copy,
+}

@@ -73,9 +73,9 @@ def _multiple(pairs: Sequence[tuple[int, int]]) -> str | None:
         fits = factor <= LARGEST and all(v == o * factor for v, o in pairs)
         return f"* {factor}" if fits else None
     factors = range(2, min(base, LARGEST) + 1)
-    fits = [n for n in factors if value and all(v == o // n for v, o in pairs)]
-    exact = [n for n in fits if all(o % n == 0 for _, o in pairs)]
-    return f"// {(exact or fits)[0]}" if fits else None
+    whole = [n for n in factors if value and all(v == o // n for v, o in pairs)]
+    exact = [n for n in whole if all(o % n == 0 for _, o in pairs)]
+    return f"// {(exact or whole)[0]}" if whole else None
 
 
 def expression(text: str) -> Expression:

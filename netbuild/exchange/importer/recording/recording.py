@@ -304,7 +304,7 @@ class _Recorder(TorchFunctionMode):
         """
         while part in self.parts and self.is_part(part, self.parts[part][0]):
             whole, index = self.parts[part]
-            given = self.marked((whole, index, part)), {}
+            given: tuple[Any, Any] = self.marked((whole, index, part)), {}
             stale = any(ref in before for ref in refs(given))
             self.write(torch.Tensor.__setitem__, given, whole, stale, None)
             part = whole

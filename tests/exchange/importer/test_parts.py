@@ -1,4 +1,3 @@
-# ruff: noqa: D102  a `forward` needs no docstring
 """Parts of tensors that are written, tables that are long, and what training drops."""
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ class Changed(nn.Module):
         self.fc, self.scale = nn.Linear(6, 6), nn.Parameter(torch.randn(6))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute what the class says."""
         scale = self.scale.clone()
         scale[2:4].zero_()
         y = nn.functional.linear(x, self.fc.weight, scale) + self.fc.bias
@@ -33,6 +33,7 @@ class Boxes(nn.Module):
     """It writes boxes of several axes, and whole tensors."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute what the class says."""
         y = x.clone()
         y[:, :, 1:3, 2:4] = 0
         y[:, 0] = x[:, 1]
@@ -52,6 +53,7 @@ class ChangedElsewhere(nn.Module):
     """It reads a tensor that was changed through another one, which is no part of it."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute what the class says."""
         y = x * 2
         y.view(-1).zero_()
         return y + 1
@@ -66,6 +68,7 @@ class Masked(nn.Module):
     """It hides places of other regions."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute what the class says."""
         regions = torch.arange(36).div(9, rounding_mode="floor").view(4, 9) % 3
         regions = regions + torch.arange(9).ge(4)
         return x + torch.where(regions[:, None] == regions[:, :, None], 0.0, -100.0)
@@ -91,6 +94,7 @@ class Distances(nn.Module):
         self.register_buffer("apart", apart, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute what the class says."""
         return x + self.bias[:, self.apart]
 
 
@@ -109,6 +113,7 @@ class Counting(nn.Module):
         self.bn = nn.BatchNorm1d(4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute what the class says."""
         if self.training:
             x = x.mul(1.0)
         return nn.functional.dropout(self.bn(x), p=0.5, training=self.training)
@@ -125,6 +130,7 @@ class Products(nn.Module):
     """It adds a product, and a quotient."""
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Compute what the class says."""
         return torch.addcdiv(torch.addcmul(x, x, y), x, y.exp(), value=0.5)
 
 

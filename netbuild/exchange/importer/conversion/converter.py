@@ -10,17 +10,17 @@ from netbuild.exchange.importer.conversion.context import Context, Unread
 from netbuild.exchange.importer.conversion.layouts import Gap, Sym, plain, renumbered
 from netbuild.exchange.importer.network import Network, Node, Stack
 from netbuild.exchange.importer.recording.functions import name_of, reads_values
-from netbuild.exchange.importer.recording.merging import Fixed, Times
-from netbuild.exchange.importer.recording.recording import Ref, refs
+from netbuild.exchange.importer.recording.merging import Fixed, Times, Varying
+from netbuild.exchange.importer.recording.recording import Call, Ref, refs
+from netbuild.exchange.importer.recording.statements import Statement
 from netbuild.graph.value import OUTPUT, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import torch
 
     from netbuild.exchange.importer.recording.merging import Recorded
-    from netbuild.exchange.importer.recording.recording import Call
 
 #: Operations that only read a part of a tensor.
 _PARTS = {"Narrow", "Select"}
@@ -136,8 +136,10 @@ def _guessed(c: Context, path: str) -> dict[str, Tensor]:
 def _outputs(c: Context) -> dict[str, Value]:
     """Return the results of the network by name."""
     found: dict[str, Value] = {}
-    c.call = c.recorded.calls[-1]._replace(place=c.recorded.places[""])
+    c.call = Call(None, (), {}, None, c.recorded.places[""], Statement())
     results = _named(c.recorded.outputs)
+    if not results:
+        raise Gap(_nothing(c.recorded.outputs))
     if len(results) == 1 and not results[0][0]:
         results = [(OUTPUT, results[0][1])]
     for name, ref in results:
@@ -151,7 +153,26 @@ def _outputs(c: Context) -> dict[str, Value]:
         if x.batch is None and not x.shared:
             raise Gap("an output has no batch")
         found[c.names.output(name, x.value, found)] = x.value
-    return found
+    return found if c.nodes else _passed_on(c, found)
+
+
+def _passed_on(c: Context, outputs: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the results of a network without layers: each input goes through an `Identity`."""
+    made: dict[Value, Value] = {}
+    for value in outputs.values():
+        if value not in made:
+            ref = next(r for r, one in c.values.items() if one.value == value)
+            x = c.sym(ref)
+            made[value] = c.operation("Identity", {}, [x], x.axes, x.shape).value
+    return {name: made[value] for name, value in outputs.items()}
+
+
+def _nothing(value: Any) -> str:
+    """Return a sentence about a result of `forward` without a tensor."""
+    if isinstance(value, Varying):
+        return "forward returns values that are computed outside of torch's functions"
+    kind = "None" if value is None else f"a result of the type {type(value).__name__}"
+    return f"forward returns {kind}, and no tensor"
 
 
 def _read(nodes: Sequence[Node], outputs: Iterable[Value]) -> list[Node]:

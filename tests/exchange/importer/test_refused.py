@@ -1,0 +1,75 @@
+"""What no config can hold is said in a sentence: inputs, results, frozen parts, names, calls."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from netbuild.diagnostics.exceptions import ImportedError
+from netbuild.exchange.importer.imported import imported
+from tests.tables import over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+X = torch.randn(2, 4)
+
+
+class Lambda(nn.Module):
+    """A linear layer `l`, and a function of it and the input."""
+
+    def __init__(self, function: Callable[[nn.Module, torch.Tensor], Any]) -> None:
+        super().__init__()
+        self.l, self.function = nn.Linear(4, 4), function
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Return what the function returns."""
+        return self.function(self.l, x)
+
+
+class Passing(nn.Module):
+    """Its result is its input, or something else without a call."""
+
+    def __init__(self, result: Any = None) -> None:
+        super().__init__()
+        self.result = result
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Return the result as it is."""
+        return self.result(x)
+
+
+@over([nn.Sequential(), nn.Identity(), Passing(lambda x: x)], repr)
+def test_nothing_between_input_and_result(module: nn.Module) -> None:
+    """A network that returns its input is an Identity."""
+    found = imported(module, X)
+    assert "identity: Identity" in found.text
+    assert found.difference == 0
+
+
+@over(
+    [
+        (Passing(lambda _: 3.0), X, "forward returns a result of the type float, and no tensor"),
+        (Passing(lambda _: None), X, "forward returns None, and no tensor"),
+        (nn.Linear, X, "Linear is a class: give an object of the class Linear, such as Linear(…)"),
+        (None, X, "the module is None: give an object of the class torch.nn.Module"),
+        (nn.ReLU(), None, "the inputs are None: give a tensor, a list of tensors, or a mapping"),
+        (nn.ReLU(), 3, "the inputs are of the type int: give a tensor"),
+        (nn.ReLU(), [3], "the input input is of the type int: give an object of the class torch"),
+        (nn.ReLU(), torch.tensor(1.0), "a tensor without axes: axis 0 is the batch"),
+        (nn.ReLU(), torch.zeros(0, 4), "a tensor without values: give samples"),
+        (nn.ReLU(), {"image": X}, "forward has no input image: it has input"),
+    ],
+    lambda case: case[2][:30],
+)
+def test_sentences(case: tuple[Any, Any, str]) -> None:
+    """What cannot be read is said in a sentence."""
+    module, x, sentence = case
+    with pytest.raises(ImportedError) as error:
+        imported(module, x)
+    assert sentence in str(error.value)

@@ -77,9 +77,11 @@ def imported(
     given = named(module, inputs)
     network = read(module, given)
     made = config_of(network)
-    if made.gaps:
-        return Imported(made.text, network, gaps=made.gaps)
-    return compared(Imported(made.text, network), _graph(made.text), module, given)
+    beside = sum(note.startswith("gap: ") for note in network.notes)  # outputs are equal with them
+    found = Imported(made.text, network, gaps=made.gaps)
+    if len(made.gaps) > beside:
+        return found
+    return compared(found, _graph(made.text), module, given)
 
 
 def _graph(text: str) -> Graph:

@@ -73,3 +73,48 @@ def test_sentences(case: tuple[Any, Any, str]) -> None:
     with pytest.raises(ImportedError) as error:
         imported(module, x)
     assert sentence in str(error.value)
+
+
+def frozen(*names: str) -> nn.Module:
+    """Return a network of which some parameters are frozen."""
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    for name in names:
+        module.get_parameter(name).requires_grad_(requires_grad=False)
+    return module
+
+
+def test_some_frozen_parameters() -> None:
+    """A layer of which only a part is frozen is a gap, and its outputs are compared."""
+    for name in ("bias", "weight"):
+        found = imported(frozen(f"1.{name}"), X)
+        sentence = f"1: of its parameters only {name} is frozen, and a config freezes whole layers"
+        assert (found.gaps, found.difference) == ((sentence,), 0)
+    found = imported(frozen("1.weight", "1.bias"), X)
+    assert found.gaps == ()
+    assert "{Linear: 2, freeze: true}" in found.text
+
+
+class Capital(nn.Module):
+    """Its names are no names of a config."""
+
+    def forward(self, X: torch.Tensor, x: torch.Tensor) -> Any:  # noqa: N803  it is the point
+        """Return results with other names."""
+        return {"aux loss": X + 1, "y": x * 2}
+
+
+def test_names_of_inputs_and_results() -> None:
+    """An input or a result with a name that no config allows is renamed, with a comment."""
+    found = imported(Capital(), [X, X])
+    assert found.text.splitlines()[:3] == [
+        "# the input X is called x_ here: no config has this name",
+        "# the output aux loss is called aux_loss here: no config has this name",
+        "name: capital",
+    ]
+    assert "outputs: {aux_loss: formula, y: formula_1}" in found.text
+    assert (found.gaps, found.difference) == ((), 0)
+
+
+def test_a_layer_with_the_name_of_a_keyword() -> None:
+    """It is a gap, as each layer is whose name no config has."""
+    module = nn.Sequential(OrderedDict([("in", nn.Linear(4, 4)), ("out", nn.Linear(4, 2))]))
+    assert imported(module, X).gaps == ("in: Linear: its name in is no name in a config",)

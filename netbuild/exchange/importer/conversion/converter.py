@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer.conversion import constants, formulas, torch_calls
+from netbuild.exchange.importer.conversion import constants, formulas, owners, torch_calls
 from netbuild.exchange.importer.conversion.context import Context, Unread
 from netbuild.exchange.importer.conversion.layouts import Gap, Sym, plain, renumbered
 from netbuild.exchange.importer.network import Network, Node, Stack
@@ -36,7 +36,8 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
     """
     c = Context(recorded, module, formulas.settle, constants.add)
     c.fused = _fused(recorded)
-    inputs = {}
+    inputs: dict[str, Tensor] = {}
+    given = {leaf.name for leaf in recorded.leaves.values() if leaf.kind == "input"}
     for ref, leaf in recorded.leaves.items():
         if leaf.kind == "input":
             shape = recorded.shapes[ref]
@@ -44,8 +45,9 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
                 message = f"axis 0 of the input {leaf.name} is not the batch"
                 raise Gap(message)
             dtype = recorded.dtypes[ref]
-            inputs[leaf.name] = Tensor(shape[1:], dtype)
-            c.values[ref] = Sym(Value("", leaf.name), plain(len(shape)), shape[1:], dtype)
+            name = c.names.input(leaf.name, given | {*inputs})
+            inputs[name] = Tensor(shape[1:], dtype)
+            c.values[ref] = Sym(Value("", name), plain(len(shape)), shape[1:], dtype)
     for c.call in recorded.calls:
         _convert(c)
     outputs = _outputs(c)
@@ -56,7 +58,8 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
         for path, place in recorded.places.items()
         if path
     }
-    return Network(type(module).__name__, inputs, nodes, outputs, stacks)
+    notes = (*c.names.notes, *owners.frozen_alone(module, nodes))
+    return Network(type(module).__name__, inputs, nodes, outputs, stacks, notes)
 
 
 def _convert(c: Context) -> None:

@@ -38,7 +38,7 @@ class Imported(NamedTuple):
 
     `difference` is None if gaps left nothing to compare. `training` tells whether training was
     compared too. `gaps` are sentences about what a config cannot hold, and `notes` are sentences
-    about names in `state_dict()`.
+    about names in `state_dict()`, or about a fault that gaps leave.
     """
 
     text: str
@@ -78,7 +78,8 @@ def imported(
     network = read(module, given)
     made = config_of(network)
     beside = sum(note.startswith("gap: ") for note in network.notes)  # outputs are equal with them
-    found = Imported(made.text, network, gaps=made.gaps)
+    faults = (made.fault,) if made.fault else ()
+    found = Imported(made.text, network, gaps=made.gaps, notes=faults)
     if len(made.gaps) > beside:
         return found
     return compared(found, _graph(made.text), module, given)

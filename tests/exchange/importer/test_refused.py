@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -118,3 +119,49 @@ def test_a_layer_with_the_name_of_a_keyword() -> None:
     """It is a gap, as each layer is whose name no config has."""
     module = nn.Sequential(OrderedDict([("in", nn.Linear(4, 4)), ("out", nn.Linear(4, 2))]))
     assert imported(module, X).gaps == ("in: Linear: its name in is no name in a config",)
+
+
+def test_a_fault_that_gaps_leave() -> None:
+    """The config is written, and its head and the notes say what is wrong with it."""
+    found = imported(Passing(lambda x: torch.fft.fft(x).real), X)
+    sentence = (
+        "with its gaps the config has a fault: NB102 the file has no layers: layers is missing"
+    )
+    assert found.notes == (sentence,)
+    assert found.text.startswith(f"# {sentence}\n")
+    assert found.gaps == ("fft_fft: fft_fft: a config has no counterpart",)
+    assert imported(Lambda(lambda linear, x: torch.fft.fft(linear(x)).real), X).notes == ()
+
+
+def test_tensors_without_values() -> None:
+    """They are left out of what is joined, and no Constant is empty."""
+    found = imported(Lambda(lambda linear, x: torch.cat([torch.tensor([]), linear(x)], -1)), X)
+    assert "Constant" not in found.text
+    assert (found.gaps, found.difference) == ((), 0)
+    found = imported(Lambda(lambda linear, x: (linear(x), x[:, :0] + torch.tensor([]))), X)
+    assert "Constant:" not in found.text
+    assert "it reads a tensor without values, and a Constant has at least one" in found.gaps[-1]
+
+
+def test_dropout_in_evaluation() -> None:
+    """A call that drops values in evaluation is named."""
+    found = imported(Lambda(lambda linear, x: functional.dropout(linear(x), 0.3)), X)
+    sentence = "functional.dropout drops values in evaluation too (p=0.3), and a layer of a config"
+    assert sentence in found.gaps[0]
+    found = imported(
+        Lambda(lambda linear, x: functional.dropout(linear(x), 0.3, linear.training)), X
+    )
+    assert "Dropout: 0.3" in found.text
+    assert (found.gaps, found.difference) == ((), 0)
+
+
+@over(["spectral_norm", "weight_norm"], str)
+def test_hooks_for_weights(name: str) -> None:
+    """A layer whose weights a hook computes says which function adds the hook."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch has said since 2.0 that they are old
+        hooked = getattr(nn.utils, name)(nn.Linear(4, 4))
+    found = imported(nn.Sequential(hooked, nn.ReLU()), X)
+    gap = found.gaps[0]
+    assert gap.startswith(f"0: Linear: torch.nn.utils.{name} computes its weights by a hook")
+    assert gap.endswith(f": use torch.nn.utils.parametrizations.{name}")

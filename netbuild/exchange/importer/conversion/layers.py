@@ -13,8 +13,8 @@ from netbuild.exchange.importer import depths, items
 from netbuild.exchange.importer.conversion import owners
 from netbuild.exchange.importer.conversion.layouts import Axes, Gap, Sym, axis, renumbered
 from netbuild.exchange.importer.items import class_of, plain
-from netbuild.exchange.importer.recording.merging import DROPS, Fixed, Times
 from netbuild.exchange.importer.recording.functions import name_of
+from netbuild.exchange.importer.recording.merging import DROPS, Fixed, Times
 from netbuild.exchange.importer.recording.recording import Ref
 from netbuild.graph.value import Value
 

@@ -164,7 +164,8 @@ def _printed(inputs: list[str]) -> tuple[str, tuple[str, ...], str]:
         found = printed_config(sys.stdin.read(), named)
     except ImportedError as error:
         fail(str(error), FAULTS)
-    return found.text, found.gaps, "from its text; nothing is compared"
+    said = "from its text; nothing is compared"
+    return found.text, found.gaps, f"{said}; {found.fault}" if found.fault else said
 
 
 def _module(
@@ -189,7 +190,7 @@ def _said(found: Imported) -> str:
     """Return the sentence about a config that was compared."""
     lines = f"{len(found.text.splitlines())} lines"
     if found.difference is None:
-        return f"{lines}; not compared, because it has gaps"
+        return "; ".join((f"{lines}; not compared, because it has gaps", *found.notes))
     difference = difference_text(found.difference)
     how = f"{lines}; built and compared for batches of 1, 2 and 5: largest difference {difference}"
     how += ", in training too" if found.training and not found.gaps else ""

@@ -79,7 +79,7 @@ def _said(made: ImportedFile, place: Path, weights: Path | None) -> str:
         count = sum(one.numel() for one in made.weights.values())
         said += f", and {count:,} numbers in {weights}"
     if made.difference is None:
-        return f"{said}; not compared, because it has gaps"
+        return "; ".join((f"{said}; not compared, because it has gaps", *made.found.notes))
     *some, last = map(str, made.sizes)
     batches = f"{', '.join(some)} and {last}" if some else last
     ran = f"compared with onnxruntime for batches of {batches}"

@@ -28,6 +28,26 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 _ARGUMENT = r"[a-z][A-Za-z0-9_]*"
 
 
+def is_name(name: str) -> bool:
+    """Whether a module can have a name."""
+    return bool(re.fullmatch(_NAME, name)) and name not in _NO_NAMES and name not in RESERVED
+
+
+def valid(name: str) -> str:
+    """Return a name like another one that a result can have: `aux_loss` for `aux loss`."""
+    if re.fullmatch(_NAME, name):
+        return name
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-") or "output"
+
+
+def valid_input(name: str) -> str:
+    """Return a name like another one that an input can have: `x` for `X`."""
+    found = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "input"
+    found = name if re.fullmatch(_ARGUMENT, name) else found[0].lower() + found[1:]
+    found = found if found[0].isalpha() else f"input{found}"
+    return f"{found}_" if found in _NO_ARGUMENTS else found
+
+
 def name_fault(
     name: str, span: Span, siblings: AbstractSet[str], *, by_key: bool
 ) -> Diagnostic | None:

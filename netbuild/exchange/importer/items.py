@@ -204,6 +204,29 @@ def modifiers(module: nn.Module) -> dict[str, Any]:
     return found
 
 
+def unread_weights(module: nn.Module) -> str | None:
+    """Return why a config cannot hold how the weights of a layer are computed; None if it can."""
+    for inner in module.modules():
+        for hook in inner._forward_pre_hooks.values():  # noqa: SLF001  torch has no other way
+            kind = type(hook)
+            if kind.__module__.startswith("torch.nn.utils."):
+                name = _OLD_HOOKS.get(kind.__name__)
+                there = f": use torch.nn.utils.parametrizations.{name}" if name else ""
+                call = f"torch.nn.utils.{name}" if name else f"{kind.__name__} of torch.nn.utils"
+                return f"{call} computes its weights by a hook, which a config does not have{there}"
+    if not parametrize.is_parametrized(module):
+        return None
+    for name, each in module.parametrizations.items():  # type: ignore[operator, union-attr]
+        if _parametrization(each) is None:
+            kinds = " and ".join(type(one).__name__.lstrip("_") for one in each)
+            return f"its parametrization {kinds} of {name} has no counterpart in a config"
+    return None
+
+
+#: The functions that compute weights by a hook, by the class of the hook.
+_OLD_HOOKS = {"SpectralNorm": "spectral_norm", "WeightNorm": "weight_norm"}
+
+
 def _parametrization(parametrizations: Any) -> Any:
     one = parametrizations[0]
     kind = type(one).__name__

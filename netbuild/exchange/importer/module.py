@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from netbuild.diagnostics.exceptions import ImportedError
 from netbuild.exchange.importer.conversion.converter import network
@@ -18,8 +19,6 @@ from netbuild.exchange.importer.recording.recording import record
 from netbuild.exchange.importer.recording.sampling import batch
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from netbuild.exchange.importer.network import Network
     from netbuild.exchange.importer.recording.recording import Recording
 
@@ -88,12 +87,22 @@ def _copy(module: nn.Module) -> nn.Module:
 def named(
     module: nn.Module, inputs: Mapping[str, torch.Tensor] | Sequence[torch.Tensor] | torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    """Return inputs by the names of the arguments of `forward`."""
+    """Return inputs by the names of the arguments of `forward`.
+
+    Raises:
+        ImportedError: the module is no module, an input is no batch, or `forward` does not take it.
+    """
+    _expect_module(module)
+    known = inspect.signature(module.forward).parameters
     if isinstance(inputs, Mapping):
-        return dict(inputs)
+        _expect_names(list(inputs), known)
+        return {name: _batch(name, one) for name, one in inputs.items()}
+    if not isinstance(inputs, (torch.Tensor, list, tuple)):
+        message = f"the inputs are {_kind(inputs)}: give a tensor, a list of tensors, or a mapping "
+        raise ImportedError(f"{message}of names to tensors")
     listed = [inputs] if isinstance(inputs, torch.Tensor) else list(inputs)
     names: list[str] = []
-    for one in inspect.signature(module.forward).parameters.values():
+    for one in known.values():
         if one.kind is one.VAR_POSITIONAL:
             names += [f"{one.name}{number}" for number in range(len(listed) - len(names))]
         elif one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}:
@@ -101,4 +110,42 @@ def named(
     if len(names) < len(listed):
         message = f"forward takes {len(names)} inputs, and {len(listed)} are given"
         raise ImportedError(message)
-    return dict(zip(names, listed, strict=False))
+    return {name: _batch(name, one) for name, one in zip(names, listed, strict=False)}
+
+
+def _expect_module(module: Any) -> None:
+    """Refuse what is no module of torch, such as its class."""
+    if isinstance(module, type) and issubclass(module, nn.Module):
+        name = module.__name__
+        message = f"{name} is a class: give an object of the class {name}, such as {name}(…)"
+        raise ImportedError(message)
+    if not isinstance(module, nn.Module):
+        message = f"the module is {_kind(module)}: give an object of the class torch.nn.Module"
+        raise ImportedError(message)
+
+
+def _expect_names(names: list[Any], known: Mapping[str, inspect.Parameter]) -> None:
+    """Refuse names that `forward` does not have, unless it takes any number of arguments."""
+    if any(one.kind in {one.VAR_POSITIONAL, one.VAR_KEYWORD} for one in known.values()):
+        return
+    unknown = [str(name) for name in names if name not in known]
+    if unknown:
+        takes = f"it has {', '.join(known)}" if known else "it has no input"
+        raise ImportedError(f"forward has no input {' and no input '.join(unknown)}: {takes}")
+
+
+def _batch(name: str, given: Any) -> torch.Tensor:
+    """Return an input; refuse what is no batch of samples."""
+    if not isinstance(given, torch.Tensor):
+        message = f"the input {name} is {_kind(given)}: give an object of the class torch.Tensor"
+        raise ImportedError(message)
+    if not given.dim():
+        raise ImportedError(f"the input {name} is a tensor without axes: axis 0 is the batch")
+    if not given.numel():
+        raise ImportedError(f"the input {name} is a tensor without values: give samples")
+    return given
+
+
+def _kind(given: Any) -> str:
+    """Return what a thing is: `None`, or `of the type int`."""
+    return "None" if given is None else f"of the type {type(given).__name__}"

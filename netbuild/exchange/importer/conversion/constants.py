@@ -26,7 +26,13 @@ _MOST, _SHORT = 4096, 64
 def add(
     converter: Context, tensor: torch.Tensor, path: str | None = None, *, persistent: bool = True
 ) -> Value:
-    """Add the Constant of a tensor. At the path of a buffer it may be in `state_dict()`."""
+    """Add the Constant of a tensor. At the path of a buffer it may be in `state_dict()`.
+
+    Raises:
+        Gap: it has no values, or too many.
+    """
+    if not tensor.numel():
+        raise Gap("it reads a tensor without values, and a Constant has at least one")
     tensor = tensor.float() if tensor.is_floating_point() else tensor
     made = _made(converter, tensor)
     if made is None:

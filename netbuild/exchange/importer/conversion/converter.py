@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.tensor import Tensor
-from netbuild.exchange.importer.conversion import constants, formulas, torch_calls
+from netbuild.exchange.importer.conversion import constants, formulas, owners, torch_calls
 from netbuild.exchange.importer.conversion.context import Context, Unread
 from netbuild.exchange.importer.conversion.layouts import Gap, Sym, plain, renumbered
 from netbuild.exchange.importer.network import Network, Node, Stack
 from netbuild.exchange.importer.recording.functions import name_of, reads_values
-from netbuild.exchange.importer.recording.merging import Fixed, Times
-from netbuild.exchange.importer.recording.recording import Ref, refs
+from netbuild.exchange.importer.recording.merging import Fixed, Times, Varying
+from netbuild.exchange.importer.recording.recording import Call, Ref, refs
+from netbuild.exchange.importer.recording.statements import Statement
 from netbuild.graph.value import OUTPUT, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import torch
 
     from netbuild.exchange.importer.recording.merging import Recorded
-    from netbuild.exchange.importer.recording.recording import Call
 
 #: Operations that only read a part of a tensor.
 _PARTS = {"Narrow", "Select"}
@@ -36,7 +36,8 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
     """
     c = Context(recorded, module, formulas.settle, constants.add)
     c.fused = _fused(recorded)
-    inputs = {}
+    inputs: dict[str, Tensor] = {}
+    given = {leaf.name for leaf in recorded.leaves.values() if leaf.kind == "input"}
     for ref, leaf in recorded.leaves.items():
         if leaf.kind == "input":
             shape = recorded.shapes[ref]
@@ -44,8 +45,9 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
                 message = f"axis 0 of the input {leaf.name} is not the batch"
                 raise Gap(message)
             dtype = recorded.dtypes[ref]
-            inputs[leaf.name] = Tensor(shape[1:], dtype)
-            c.values[ref] = Sym(Value("", leaf.name), plain(len(shape)), shape[1:], dtype)
+            name = c.names.input(leaf.name, given | {*inputs})
+            inputs[name] = Tensor(shape[1:], dtype)
+            c.values[ref] = Sym(Value("", name), plain(len(shape)), shape[1:], dtype)
     for c.call in recorded.calls:
         _convert(c)
     outputs = _outputs(c)
@@ -56,7 +58,8 @@ def network(recorded: Recorded, module: torch.nn.Module) -> Network:
         for path, place in recorded.places.items()
         if path
     }
-    return Network(type(module).__name__, inputs, nodes, outputs, stacks)
+    notes = (*c.names.notes, *owners.frozen_alone(module, nodes))
+    return Network(type(module).__name__, inputs, nodes, outputs, stacks, notes)
 
 
 def _convert(c: Context) -> None:
@@ -136,8 +139,10 @@ def _guessed(c: Context, path: str) -> dict[str, Tensor]:
 def _outputs(c: Context) -> dict[str, Value]:
     """Return the results of the network by name."""
     found: dict[str, Value] = {}
-    c.call = c.recorded.calls[-1]._replace(place=c.recorded.places[""])
+    c.call = Call(None, (), {}, None, c.recorded.places[""], Statement())
     results = _named(c.recorded.outputs)
+    if not results:
+        raise Gap(_nothing(c.recorded.outputs))
     if len(results) == 1 and not results[0][0]:
         results = [(OUTPUT, results[0][1])]
     for name, ref in results:
@@ -151,7 +156,26 @@ def _outputs(c: Context) -> dict[str, Value]:
         if x.batch is None and not x.shared:
             raise Gap("an output has no batch")
         found[c.names.output(name, x.value, found)] = x.value
-    return found
+    return found if c.nodes else _passed_on(c, found)
+
+
+def _passed_on(c: Context, outputs: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the results of a network without layers: each input goes through an `Identity`."""
+    made: dict[Value, Value] = {}
+    for value in outputs.values():
+        if value not in made:
+            ref = next(r for r, one in c.values.items() if one.value == value)
+            x = c.sym(ref)
+            made[value] = c.operation("Identity", {}, [x], x.axes, x.shape).value
+    return {name: made[value] for name, value in outputs.items()}
+
+
+def _nothing(value: Any) -> str:
+    """Return a sentence about a result of `forward` without a tensor."""
+    if isinstance(value, Varying):
+        return "forward returns values that are computed outside of torch's functions"
+    kind = "None" if value is None else f"a result of the type {type(value).__name__}"
+    return f"forward returns {kind}, and no tensor"
 
 
 def _read(nodes: Sequence[Node], outputs: Iterable[Value]) -> list[Node]:

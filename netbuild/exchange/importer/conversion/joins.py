@@ -5,8 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from netbuild.exchange.importer.conversion import formulas
 from netbuild.exchange.importer.conversion.layouts import Gap, Sym, axis, position, renumbered
+from netbuild.exchange.importer.recording.merging import DROPS, Fixed, Varying
+from netbuild.exchange.importer.recording.recording import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +36,19 @@ def _like(c: Context, x: Sym, first: Sym) -> Sym:
 def cat(c: Context, tensors: Any, dim: int = 0, **named: Any) -> Sym:
     """Convert `cat`."""
     dim = named.get("axis", dim)
-    return joined(c, [c.sym(one) for one in tensors], dim, c.dtype(c.call.result))
+    full = [one for one in tensors if not _is_empty(c, one)]
+    if not full:
+        raise Gap("it joins tensors without values")
+    return joined(c, [c.sym(one) for one in full], dim, c.dtype(c.call.result))
+
+
+def _is_empty(c: Context, tensor: Any) -> bool:
+    """Whether a tensor has no values, as one that a cache of keys begins with."""
+    if isinstance(tensor, Fixed):
+        return not tensor.tensor.numel()
+    if isinstance(tensor, Varying):
+        return not any(one.numel() for one in tensor.values if isinstance(one, torch.Tensor))
+    return isinstance(tensor, Ref) and 0 in c.recorded.shapes[tensor]
 
 
 def joined(c: Context, tensors: Sequence[Sym], dim: int, dtype: str) -> Sym:
@@ -201,6 +217,8 @@ def attention(  # noqa: PLR0913, PLR0917  as in torch's function
         mask = c.sym(attn_mask)
         fitted = formulas.aligned(c, [q, mask])[0][1] if mask.shared else mask
         inputs["attn_mask"] = fitted
+    if dropout_p:
+        raise Gap(f"its call drops values in evaluation too (dropout_p={dropout_p}), {DROPS}")
     given = {"dropout_p": dropout_p, "is_causal": is_causal, "scale": scale}
     given |= {"enable_gqa": enable_gqa}
     given = {name: one for name, one in given.items() if one}

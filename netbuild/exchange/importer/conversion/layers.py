@@ -13,7 +13,8 @@ from netbuild.exchange.importer import depths, items
 from netbuild.exchange.importer.conversion import owners
 from netbuild.exchange.importer.conversion.layouts import Axes, Gap, Sym, axis, renumbered
 from netbuild.exchange.importer.items import class_of, plain
-from netbuild.exchange.importer.recording.merging import Fixed, Times
+from netbuild.exchange.importer.recording.functions import name_of
+from netbuild.exchange.importer.recording.merging import DROPS, Fixed, Times
 from netbuild.exchange.importer.recording.recording import Ref
 from netbuild.graph.value import Value
 
@@ -58,8 +59,9 @@ def convert(c: Context) -> Any:
     if kind in _ALONG:
         fields = _axis(kind, inputs, fields, module)
     beside = items.modifiers(module)
-    if None in beside.get("parametrize", {}).values():
-        raise Gap("its parametrization has no counterpart in a config")
+    reason = items.unread_weights(module)
+    if reason is not None:
+        raise Gap(reason)
     owner = owners.of_module(c, module, beside)
     return emit(c, kind, fields, inputs, owner)
 
@@ -288,6 +290,9 @@ def dropout(kind: str) -> Any:
         inplace: bool = False,  # noqa: FBT001, FBT002  the same
     ) -> Any:
         del inplace
+        if c.call.drops:
+            name = name_of(c.call.target)
+            raise Gap(f"functional.{name} drops values in evaluation too (p={p}), {DROPS}")
         if not training or p == 0:
             return c.sym(input)
         fields = {} if p == 0.5 else {"p": p}

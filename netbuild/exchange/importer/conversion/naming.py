@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from netbuild.exchange.importer.conversion.layouts import Gap
 from netbuild.exchange.operation_names import of_type
-from netbuild.syntax.names import RESERVED
+from netbuild.syntax.names import is_name, valid, valid_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from torch import nn
 
     from netbuild.exchange.importer.recording.recording import Place
     from netbuild.graph.value import Value
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class Names:
@@ -25,6 +23,7 @@ class Names:
 
     def __init__(self, module: nn.Module, places: Mapping[str, Place]) -> None:
         self._taken = {*places}
+        self.notes: list[str] = []  # comments about the names of inputs and results
         self._transient: set[str] = set()
         #: The names of all modules.
         self.modules: set[str] = set()
@@ -69,7 +68,7 @@ class Names:
             path, self._hint = self._hint, None
             return path
         name = name or self._number(stack, before) or of_type(kind)
-        name = f"{name}_" if name in RESERVED or not _NAME.fullmatch(name) else name
+        name = f"{name}_" if not is_name(name) else name
         prefix = f"{stack}." if stack else ""
         path, number = f"{prefix}{name}", 0
         while path in self._taken:
@@ -95,17 +94,31 @@ class Names:
             Gap: the name is no name of a config.
         """
         for part in path.split("."):
-            if not _NAME.fullmatch(part) or part in RESERVED:
+            if not is_name(part):
                 message = f"its name {part} is no name in a config"
                 raise Gap(message)
 
-    @staticmethod
-    def output(name: str, value: Value, found: Mapping[str, Value]) -> str:
-        """Return the name of a result of the network."""
-        name = name or value.path.rpartition(".")[2] or value.port
+    def input(self, name: str, others: AbstractSet[str]) -> str:
+        """Return the name of an input of the network: `X` becomes `x`.
+
+        A single input called `x` has no name in a config, so there is nothing to say about it.
+        """
+        own = valid_input(name)
+        while own != name and own in others:
+            own += "_"
+        if own != name and (others - {name} or own != "x"):
+            self.notes.append(f"the input {name} is called {own} here: no config has this name")
+        return own
+
+    def output(self, name: str, value: Value, found: Mapping[str, Value]) -> str:
+        """Return the name of a result of the network: `aux loss` becomes `aux_loss`."""
+        given, name = name, name or value.path.rpartition(".")[2] or value.port
+        name = valid(name)
         name = name if not name[:1].isdigit() else f"output{name}"
         number, free = 1, name
         while free in found:
             number += 1
             free = f"{name}_{number}"
+        if given and valid(given) != given:
+            self.notes.append(f"the output {given} is called {free} here: no config has this name")
         return free

@@ -9,11 +9,12 @@ from netbuild.exchange.importer.conversion.layouts import Gap
 from netbuild.exchange.importer.recording.recording import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from torch import nn
 
     from netbuild.exchange.importer.conversion.context import Context
+    from netbuild.exchange.importer.network import Node
 
 
 class Owner(NamedTuple):
@@ -24,6 +25,8 @@ class Owner(NamedTuple):
     modifiers: Mapping[str, Any] = MappingProxyType({})
 
 
+#: The most parameters that a sentence names.
+_LISTED = 5
 #: A layer without weights.
 NOBODY = Owner()
 
@@ -42,6 +45,25 @@ def of_module(c: Context, module: nn.Module, modifiers: Mapping[str, Any]) -> Ow
             return Owner(path, None, modifiers)
     ties = _ties(c, path, module)
     return Owner(path, None, {**modifiers, **({"tie": ties} if ties else {})})
+
+
+def frozen_alone(module: nn.Module, nodes: Iterable[Node]) -> tuple[str, ...]:
+    """Return a gap for each layer of which only some parameters are frozen."""
+    all_frozen = [name for name, one in module.named_parameters() if not one.requires_grad]
+    found = []
+    for node in nodes if all_frozen else ():
+        if node.gap or node.reuses or node.modifiers.get("freeze"):
+            continue
+        below = f"{node.path}."
+        frozen = [name.removeprefix(below) for name in all_frozen if name.startswith(below)]
+        if frozen:
+            more = f" and {len(frozen) - _LISTED} more" if len(frozen) > _LISTED else ""
+            names = f"{', '.join(frozen[:_LISTED])}{more}"
+            found.append(
+                f"gap: {node.path}: of its parameters only {names} "
+                f"{'is' if len(frozen) == 1 else 'are'} frozen, and a config freezes whole layers"
+            )
+    return tuple(found)
 
 
 def _above(path: str) -> str:

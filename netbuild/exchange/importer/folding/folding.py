@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 
 class Written(NamedTuple):
-    """The text of a config, and its gaps: what a config cannot hold, or not under its name."""
+    """The text of a config, and its gaps: what a config cannot hold, or not under its name.
+
+    `fault` is a sentence about the first fault that the gaps leave in the text; None if it has
+    none.
+    """
 
     text: str
     gaps: tuple[str, ...]
+    fault: str | None = None
 
 
 #: The lines that an other order of additions has to save.
@@ -49,7 +54,21 @@ def config_of(network: Network) -> Written:
         if other.count("\n") <= text.count("\n") - _WORTH:
             text = other
     gaps = re.findall(r"^ *# gap: (.*(?:\n *#   .*)*)", text, re.MULTILINE)
-    return Written(text, tuple(re.sub(r"\n *#  ", "", gap) for gap in gaps))
+    fault = _fault(text) if gaps else None
+    if fault:
+        text = "".join(f"# {line}\n" for line in writing.wrapped(fault)) + text
+    return Written(text, tuple(re.sub(r"\n *#  ", "", gap) for gap in gaps), fault)
+
+
+def _fault(text: str) -> str | None:
+    """Return a sentence about the first fault of a config; None if it is valid."""
+    from netbuild.diagnostics.diagnostic import errors
+
+    faults = errors(graph_of(text).diagnostics)
+    if not faults:
+        return None
+    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return f"with its gaps the config has a fault: {faults[0].code} {faults[0].message}{more}"
 
 
 def _folded(network: Network) -> str:

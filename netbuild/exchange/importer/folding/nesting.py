@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.layers.layer import Layer
-from netbuild.syntax.names import RESERVED
+from netbuild.syntax.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netbuild.exchange.importer.network import Network, Node
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class Box:
@@ -92,11 +90,11 @@ def _settle(box: Box, order: dict[str, int]) -> None:
 def _rename(box: Box) -> None:
     """Give a member whose name no config can have another name, with a comment."""
     for name in list(box.children):
-        if _NAME.fullmatch(name) and name not in RESERVED:
+        if is_name(name):
             continue
         child = box.children.pop(name)
         new = box.free(re.sub(r"\W+", "_", name).strip("_-") or "member")
-        new = box.free(f"{new}_") if new in RESERVED else new
+        new = new if is_name(new) else box.free(f"{new}_")
         box.children[new] = child
         if isinstance(child, Box) or not is_stateless(child):
             box.notes.append(f"gap: {child.path}: it is called {new} here: no config has this name")

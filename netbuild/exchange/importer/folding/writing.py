@@ -94,10 +94,10 @@ class Writer:
         as_list = is_list(group)
         previous: Ref | None = Ref("", group.inputs[0]) if len(group.inputs) == 1 else None
         for member in group.members:
-            yield from (f"{indent}# {line}" for note in member.notes for line in _wrapped(note))
+            yield from (f"{indent}# {line}" for note in member.notes for line in wrapped(note))
             yield from self._member(member, indent, previous, as_list=as_list)
             previous = Ref(member.last or member.name, member.ports[0])
-        yield from (f"{indent}# {line}" for note in group.notes_below for line in _wrapped(note))
+        yield from (f"{indent}# {line}" for note in group.notes_below for line in wrapped(note))
 
     def definition(self, block: Block) -> Iterator[str]:
         """Yield the lines of a block."""
@@ -332,7 +332,7 @@ def key(name: str) -> str:
     return name if not name.isdecimal() else f'"{name}"'
 
 
-def _wrapped(note: str) -> list[str]:
+def wrapped(note: str) -> list[str]:
     """Return the lines of a comment. The lines of a gap are indented: so it stays one gap."""
     indent = "  " if note.startswith("gap: ") else ""
     return textwrap.wrap(
@@ -349,7 +349,7 @@ def config(
 ) -> str:
     """Return the text of a config."""
     writer = Writer({block.name: tuple(block.params) for block in blocks})
-    lines = [f"# {line}" for note in network.notes for line in _wrapped(note)]
+    lines = [f"# {line}" for note in network.notes for line in wrapped(note)]
     lines += [f"name: {written(name)}", *_inputs(root, network.inputs)]
     if variables:
         lines.append(f"vars: {written(dict(variables))}")

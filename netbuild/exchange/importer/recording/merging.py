@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The sizes of the two batches.
 BATCHES = (2, 3)
+#: The end of a sentence about a call that drops values in evaluation.
+DROPS = "and a layer of a config drops in training only: the call needs self.training"
 
 
 class Times(NamedTuple):
@@ -67,7 +69,7 @@ def merged(two: Recording, three: Recording, training: Recording | None = None) 
             _both(a, b) for a, b in ((one.args, other.args), (one.kwargs, other.kwargs))
         )
         args, kwargs = drops.get(len(calls), (args, kwargs))
-        calls.append(one._replace(args=args, kwargs=kwargs))
+        calls.append(one._replace(args=args, kwargs=kwargs, drops=_drops_always(one)))
     shapes = [
         tuple(_number(a, b) for a, b in zip(one, other, strict=True))
         for one, other in zip(two.shapes, three.shapes, strict=True)
@@ -91,6 +93,14 @@ def _drops(two: Recording, training: Recording | None) -> dict[int, tuple[Any, A
         )
         for (number, call), (_, other) in zip(ours, theirs, strict=True)
     }
+
+
+def _drops_always(call: Call) -> bool:
+    """Whether a call in evaluation drops values: `training` is true unless the author gives it."""
+    if call.path is not None or "dropout" not in _mark(call)[0]:
+        return False
+    _, p, training = (*call.args, *(None, 0.5, True)[len(call.args) :])[:3]
+    return bool(call.kwargs.get("training", training)) and call.kwargs.get("p", p) != 0
 
 
 def _dropping(recording: Recording) -> list[tuple[int, Call]]:

@@ -71,7 +71,8 @@ class Call(NamedTuple):
 
     `path` is the name of the layer, and None for a function. `again` is the path of the first call
     of the same layer. `stale` tells that it reads a tensor that was changed through another one.
-    `name` is what the variable of its result says.
+    `name` is what the variable of its result says. `drops` tells that a function of dropout drops
+    values in evaluation too.
     """
 
     target: Any
@@ -84,6 +85,7 @@ class Call(NamedTuple):
     again: str | None = None
     stale: bool = False
     name: str | None = None
+    drops: bool = False
 
 
 class Recording(NamedTuple):

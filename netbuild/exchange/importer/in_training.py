@@ -36,7 +36,7 @@ _DROPOUTS = (
 
 
 class _Step(NamedTuple):
-    """What a pass in training gives: outputs, and buffers and gradients by name."""
+    """What a pass in training gives: outputs, buffers, and gradients of what learns, by name."""
 
     outputs: list[torch.Tensor]
     buffers: dict[str, torch.Tensor]
@@ -92,7 +92,8 @@ def _step(module: nn.Module, x: dict[str, torch.Tensor], seed: int, *, by_name: 
         ]
     if terms:
         torch.autograd.backward(terms)
-    gradients = {name: p.grad for name, p in module.named_parameters(remove_duplicate=False)}
+    learned = module.named_parameters(remove_duplicate=False)
+    gradients = {name: p.grad for name, p in learned if p.requires_grad}
     buffers = dict(module.named_buffers(remove_duplicate=False))
     return _Step([one.detach() for one in outputs], buffers, gradients)
 

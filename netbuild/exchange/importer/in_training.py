@@ -153,4 +153,19 @@ def _no_dropout() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for name in _DROPOUTS:
             stack.enter_context(mock.patch.object(functional, name, same))
+        attention = functional.scaled_dot_product_attention
+
+        def whole(
+            q: Any,
+            k: Any,
+            v: Any,
+            mask: Any = None,
+            dropout_p: float = 0.0,
+            *rest: Any,
+            **given: Any,
+        ) -> torch.Tensor:
+            del dropout_p
+            return attention(q, k, v, given.pop("attn_mask", mask), 0.0, *rest, **given)
+
+        stack.enter_context(mock.patch.object(functional, attention.__name__, whole))
         yield

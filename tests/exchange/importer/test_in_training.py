@@ -89,6 +89,19 @@ def test_dropouts_are_compared() -> None:
         assert (unread, found.training or bool(found.gaps)) == ([], True), found.text
 
 
+def test_attention_drops_in_training() -> None:
+    """What an attention drops in training is a field of the config, and is compared."""
+
+    def steps(net: Any, x: torch.Tensor) -> torch.Tensor:
+        q = (net.d(net.a(x)) + net.n).unflatten(-1, (2, 3))
+        p = 0.25 if net.training else 0.0
+        return functional.scaled_dot_product_attention(q, q, q, dropout_p=p)
+
+    found = imported(Net(steps), X)
+    assert "ScaledDotProductAttention: 0.25" in found.text
+    assert (found.gaps, found.training, found.difference) == ((), True, 0)
+
+
 def test_a_generator_of_its_own() -> None:
     """Numbers of a fixed seed are no random numbers."""
 

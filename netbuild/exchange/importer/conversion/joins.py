@@ -217,7 +217,7 @@ def attention(  # noqa: PLR0913, PLR0917  as in torch's function
         mask = c.sym(attn_mask)
         fitted = formulas.aligned(c, [q, mask])[0][1] if mask.shared else mask
         inputs["attn_mask"] = fitted
-    if dropout_p:
+    if dropout_p and c.call.drops:
         raise Gap(f"its call drops values in evaluation too (dropout_p={dropout_p}), {DROPS}")
     given = {"dropout_p": dropout_p, "is_causal": is_causal, "scale": scale}
     given |= {"enable_gqa": enable_gqa}

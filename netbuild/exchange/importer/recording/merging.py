@@ -59,7 +59,7 @@ def merged(two: Recording, three: Recording, training: Recording | None = None) 
     if len(two.calls) != len(three.calls):
         message = "the module takes other steps for 2 samples than for 3: it cannot be read"
         raise ImportedError(message)
-    drops = _drops(two, training)
+    drops = _drops(two, training) | _attention_drops(two, training)
     calls: list[Call] = []
     for one, other in zip(two.calls, three.calls, strict=True):
         if _mark(one) != _mark(other):
@@ -68,7 +68,8 @@ def merged(two: Recording, three: Recording, training: Recording | None = None) 
         args, kwargs = (
             _both(a, b) for a, b in ((one.args, other.args), (one.kwargs, other.kwargs))
         )
-        args, kwargs = drops.get(len(calls), (args, kwargs))
+        known = drops.get(len(calls), (None, {}))
+        args, kwargs = (known[0] or args, known[1] if known[0] else kwargs | known[1])
         calls.append(one._replace(args=args, kwargs=kwargs, drops=_drops_always(one)))
     shapes = [
         tuple(_number(a, b) for a, b in zip(one, other, strict=True))
@@ -95,8 +96,35 @@ def _drops(two: Recording, training: Recording | None) -> dict[int, tuple[Any, A
     }
 
 
+def _attention_drops(
+    two: Recording, training: Recording | None
+) -> dict[int, tuple[None, dict[str, float]]]:
+    """Return `dropout_p` of each attention that drops weights in training alone."""
+    if training is None:
+        return {}
+    ours, theirs = _attending(two), _attending(training)
+    if [_mark(call) for _, call in ours] != [_mark(call) for _, call in theirs]:
+        return {}
+    return {
+        number: (None, {"dropout_p": _dropout_p(other)})
+        for (number, call), (_, other) in zip(ours, theirs, strict=True)
+        if not _dropout_p(call) and "dropout_p" in other.kwargs
+    }
+
+
+def _attending(recording: Recording) -> list[tuple[int, Call]]:
+    calls = enumerate(recording.calls)
+    return [(n, call) for n, call in calls if _mark(call)[0] == "scaled_dot_product_attention"]
+
+
+def _dropout_p(call: Call) -> float:
+    return float(call.kwargs.get("dropout_p", call.args[4] if len(call.args) > 4 else 0))
+
+
 def _drops_always(call: Call) -> bool:
     """Whether a call in evaluation drops values: `training` is true unless the author gives it."""
+    if _mark(call)[0] == "scaled_dot_product_attention":
+        return _dropout_p(call) > 0
     if call.path is not None or "dropout" not in _mark(call)[0]:
         return False
     _, p, training = (*call.args, *(None, 0.5, True)[len(call.args) :])[:3]

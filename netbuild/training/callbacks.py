@@ -51,7 +51,7 @@ class Callback:
 
 
 def expect_callbacks(callbacks: Sequence[Callback]) -> None:
-    """Refuse what is no list of callbacks, before a run is made.
+    """Raise an error unless this is a list of callbacks, before a run is made.
 
     Raises:
         TypeError: names the type.

@@ -114,7 +114,7 @@ def named(
 
 
 def _expect_module(module: Any) -> None:
-    """Refuse what is no module of torch, such as its class."""
+    """Raise an error unless this is a module of torch. A class is no module."""
     if isinstance(module, type) and issubclass(module, nn.Module):
         name = module.__name__
         message = f"{name} is a class: give an object of the class {name}, such as {name}(…)"
@@ -135,7 +135,7 @@ def _expect_names(names: list[Any], known: Mapping[str, inspect.Parameter]) -> N
 
 
 def _batch(name: str, given: Any) -> torch.Tensor:
-    """Return an input; refuse what is no batch of samples."""
+    """Return an input. Raise an error unless it is a batch of samples."""
     if not isinstance(given, torch.Tensor):
         message = f"the input {name} is {_kind(given)}: give an object of the class torch.Tensor"
         raise ImportedError(message)

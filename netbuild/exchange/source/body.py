@@ -198,7 +198,7 @@ class Body:
         return len(step.name) + 8 + literals + 3 * len(step.reads)
 
     def atom(self, step: Step) -> Code:
-        """Return the code of what is already written, or of a tensor of the stack."""
+        """Return the code of a value that is already written, or of a tensor of the stack."""
         if step.kind == "attribute":
             return Text(self.access(step.name))
         return Text(self.names[step])

@@ -179,7 +179,7 @@ class Ending:
 
 
 def _frozen(block: Block, path: str) -> list[str]:
-    """Return the paths of what is frozen, the outermost stacks where all weights within are."""
+    """Return the paths of frozen layers. A stack stands for its layers if all are frozen."""
     found: list[str] = []
     for member in block.members:
         place = f"{path}.{member.name}" if path else member.name

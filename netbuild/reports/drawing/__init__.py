@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from netbuild.graph.graph import Graph
     from netbuild.reports.drawing.colours import Theme
-    from netbuild.reports.drawing.parts import Drawn
+    from netbuild.reports.drawing.structure import Drawn
 
 Format: TypeAlias = Literal["svg", "html", "mermaid"]
 
@@ -85,7 +85,7 @@ def formatted(
 
 
 def _parts(graph: Graph) -> Drawn:
-    from netbuild.reports.drawing.parts import drawn
     from netbuild.reports.drawing.repeats import with_repeats
+    from netbuild.reports.drawing.structure import drawn
 
     return with_repeats(drawn(graph))

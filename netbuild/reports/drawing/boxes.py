@@ -9,7 +9,7 @@ from netbuild.reports.drawing.labels import Label, label_of
 from netbuild.reports.drawing.widths import fitting, width
 
 if TYPE_CHECKING:
-    from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 #: The sizes of the fonts in pixels, and whether they are bold.
 FONTS = {

@@ -10,8 +10,8 @@ from netbuild.reports.drawing.picture import Artist
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from netbuild.reports.drawing.parts import Drawn, Part
     from netbuild.reports.drawing.picture import Opens, Picture
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 #: The room of a slide for the picture, without title and legend.
 WIDE, TALL = 1760.0, 900.0

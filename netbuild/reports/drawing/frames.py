@@ -12,7 +12,7 @@ from netbuild.reports.drawing.ordering import ordered
 
 if TYPE_CHECKING:
     from netbuild.graph.value import Value
-    from netbuild.reports.drawing.parts import Part
+    from netbuild.reports.drawing.structure import Part
 
 
 class Node(NamedTuple):

@@ -29,8 +29,8 @@ from netbuild.reports.page import as_script_data, escaped, page
 if TYPE_CHECKING:
     from netbuild.graph.value import Value
     from netbuild.reports.drawing.boxes import Box
-    from netbuild.reports.drawing.parts import Drawn, Part
     from netbuild.reports.drawing.picture import Opens
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 #: The width of the legend of a page.
 _LEGEND = 900.0

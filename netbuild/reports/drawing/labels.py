@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.tensor import Tensor
     from netbuild.graph.row import Row
-    from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 #: The most characters of the value of a field.
 _LONGEST = 24

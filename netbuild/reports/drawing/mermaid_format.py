@@ -13,8 +13,8 @@ from netbuild.reports.drawing.labels import label_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netbuild.reports.drawing.parts import Drawn, Part
     from netbuild.reports.drawing.picture import Opens
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 #: The brackets of the nodes: inputs and outputs are round.
 _ROUND, _SQUARE = ("([", "])"), ("[", "]")

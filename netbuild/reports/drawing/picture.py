@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from netbuild.graph.value import Value
-    from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 #: The room around the parts of an open stack.
 PAD = 18.0

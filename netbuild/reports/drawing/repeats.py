@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
-    from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 
 def with_repeats(drawn: Drawn) -> Drawn:

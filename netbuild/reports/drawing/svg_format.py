@@ -18,9 +18,9 @@ from netbuild.reports.summary import short_number, title
 if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
     from netbuild.reports.drawing.boxes import Bar, Box, Text
-    from netbuild.reports.drawing.parts import Drawn, Part
     from netbuild.reports.drawing.picture import Picture, Placed, Tag
     from netbuild.reports.drawing.placing import Route
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 #: The room around the picture, and that of its title.
 MARGIN, TITLE = 24.0, 66.0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.diagnostics.exceptions import InputError
 from netbuild.runs.folder import folder_of
 from netbuild.training.data.distribution import FAR
-from netbuild.training.prediction.given import inputs_of
 from netbuild.training.prediction.predict import Predictor
+from netbuild.training.prediction.program_inputs import inputs_of
 from netbuild.training.prediction.trained import trained
 
 if TYPE_CHECKING:

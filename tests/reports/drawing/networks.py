@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
-from netbuild.reports.drawing.parts import drawn
 from netbuild.reports.drawing.repeats import with_repeats
+from netbuild.reports.drawing.structure import drawn
 from netbuild.syntax.parser import from_bytes, from_file
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netbuild.graph.graph import Graph
-    from netbuild.reports.drawing.parts import Drawn, Part
+    from netbuild.reports.drawing.structure import Drawn, Part
 
 
 def graph_of(text: str) -> Graph:

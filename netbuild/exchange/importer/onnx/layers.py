@@ -202,23 +202,17 @@ def average_pool(step: Step, x: torch.Tensor) -> torch.Tensor:
 
 def global_average(_: Step, x: torch.Tensor) -> torch.Tensor:
     """Compute the mean over all places."""
-    functions: dict[int, Any] = {
-        3: F.adaptive_avg_pool1d,
-        4: F.adaptive_avg_pool2d,
-        5: F.adaptive_avg_pool3d,
-    }
-    y: torch.Tensor = functions[x.dim()](x, 1)
-    return y
+    return _over_places(x, F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
 
 
 def global_max(_: Step, x: torch.Tensor) -> torch.Tensor:
     """Compute the largest value of all places."""
-    functions: dict[int, Any] = {
-        3: F.adaptive_max_pool1d,
-        4: F.adaptive_max_pool2d,
-        5: F.adaptive_max_pool3d,
-    }
-    y: torch.Tensor = functions[x.dim()](x, 1)
+    return _over_places(x, F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d)
+
+
+def _over_places(x: torch.Tensor, *pools: Any) -> torch.Tensor:
+    """Pool all places to one, by the function for the number of axes of a place."""
+    y: torch.Tensor = pools[x.dim() - 3](x, 1)
     return y
 
 
